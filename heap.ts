@@ -1,0 +1,257 @@
+/**
+ * The heap: one `WebAssembly.Memory`, its typed views, and its pages.
+ *
+ * @module
+ */
+
+import { assertInteger, show } from "./errors.ts";
+import { Pages } from "./pages.ts";
+
+/** Address in a heap, in bytes from its start; 0 is null. At most 2^32 - 1, always unsigned. */
+export type Ptr = number;
+
+/** Bytes in a page, the unit in which a heap hands out memory. */
+export const PAGE = 4096;
+
+/** Bytes to which every block is aligned unless its caller asked for less. */
+export const ALIGN = 16;
+
+/** Bytes in a WebAssembly page, the unit in which a memory grows, and how many of ours that is. */
+const WASM_PAGE = 65536;
+const PER_WASM_PAGE = WASM_PAGE / PAGE;
+
+/** The last page of 4 GiB: never handed out, so that the end of a block is an address too. */
+const LAST_PAGE = 2 ** 20 - 1;
+
+/** How to make a {@linkcode Heap}. `initial` and `maximum` are in WebAssembly pages of 64 KiB, as everywhere. */
+export interface HeapOptions {
+  /** Size at the start, in WebAssembly pages of 64 KiB, 0 to 65536. Default 16 (1 MiB). */
+  initial?: number;
+  /** Size it may grow to, in WebAssembly pages of 64 KiB, `initial` to 65536. Default 65536 (4 GiB). */
+  maximum?: number;
+  /** Whether other threads can share the memory. Default false. */
+  shared?: boolean;
+  /** A memory that somebody else made, to lay the heap over, instead of `initial`, `maximum` and `shared`. */
+  memory?: WebAssembly.Memory;
+  /** With `memory`: the first address in bytes that is free, up to the end of that memory. Default: its end. */
+  start?: number;
+}
+
+/**
+ * One `WebAssembly.Memory` that is handed out in pages.
+ *
+ * Read a view through the heap at each use (`heap.u32[p >>> 2]`): that is as fast as keeping it, and right after the
+ * memory has grown, whoever grew it. Views are plain fields until someone asks for `heap.memory`; from then on, as
+ * they may grow it too, they are accessors that look whether the view is stale (which costs a load and a comparison). The
+ * one growth that cannot be seen is that of a shared memory by WebAssembly code or in another thread: there, call
+ * {@linkcode Heap.refresh}.
+ *
+ * @example
+ * ```ts
+ * import { Heap } from "./heap.ts";
+ *
+ * const heap = new Heap({ initial: 1, maximum: 256 });
+ * const p = heap.getPages(3);          // 12 KiB at p
+ * heap.u32[p >>> 2] = 42;
+ * heap.putPages(p, 3);
+ * ```
+ */
+export class Heap {
+  /** First address, in bytes, that this heap may hand out. */
+  readonly start: Ptr;
+
+  // Assigned by viewsOf, hence declared only.
+  /** The memory as unsigned bytes. */
+  declare readonly u8: Uint8Array;
+  /** The memory as signed bytes. */
+  declare readonly i8: Int8Array;
+  /** The memory as unsigned 16-bit words: index with `p >>> 1`. */
+  declare readonly u16: Uint16Array;
+  /** The memory as signed 16-bit words: index with `p >>> 1`. */
+  declare readonly i16: Int16Array;
+  /** The memory as unsigned 32-bit words: index with `p >>> 2`. */
+  declare readonly u32: Uint32Array;
+  /** The memory as signed 32-bit words: index with `p >>> 2`. */
+  declare readonly i32: Int32Array;
+  /** The memory as unsigned 64-bit words: index with `p >>> 3`. */
+  declare readonly u64: BigUint64Array;
+  /** The memory as signed 64-bit words: index with `p >>> 3`. */
+  declare readonly i64: BigInt64Array;
+  /** The memory as 32-bit floats: index with `p >>> 2`. */
+  declare readonly f32: Float32Array;
+  /** The memory as 64-bit floats: index with `p >>> 3`. */
+  declare readonly f64: Float64Array;
+
+  readonly #memory: WebAssembly.Memory;
+  readonly #pages: Pages;
+  readonly #maximum: number;
+  /** The views, once others may grow the memory; until then they are fields. */
+  #views: Record<string, ArrayBufferView> | undefined;
+
+  /** A heap over a new memory, or over the one in `options`. */
+  constructor(options: HeapOptions = {}) {
+    const { memory, start } = open(options);
+    const first = Math.max(1, Math.ceil(start / PAGE)); // page 0 is never handed out, so that 0 can be null
+    this.#memory = memory;
+    this.start = first * PAGE;
+    this.#maximum = options.memory ? 65536 : options.maximum ?? 65536;
+    this.#pages = new Pages(first, Math.max(first, pagesIn(this.size)));
+    Object.assign(this, viewsOf(memory.buffer));
+    if (options.memory !== undefined) this.#expose();
+  }
+
+  /** The memory itself, for a WebAssembly module to import. Whoever has it may grow it. */
+  get memory(): WebAssembly.Memory {
+    if (this.#views === undefined) this.#expose();
+    return this.#memory;
+  }
+
+  /** Size of the memory now, in bytes. */
+  get size(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  /** What of the memory is free now: in all, in the longest run (pages of 4 KiB), and the number of runs. O(pages). */
+  get free(): { pages: number; longest: number; runs: number } {
+    return this.#pages.free;
+  }
+
+  /**
+   * Address of a run of `n` pages of 4 KiB with unspecified contents, or 0 when the memory has no such run and cannot
+   * grow. Freed runs are used again before the memory grows. O(log pages).
+   */
+  getPages(n: number): Ptr {
+    if (n >>> 0 !== n || n === 0) assertInteger("get pages", "number of pages", n, 1, 2 ** 53);
+    let page = this.#pages.get(n);
+    if (page < 0) {
+      if (n >= LAST_PAGE || !this.#grow(n)) return 0;
+      page = this.#pages.get(n);
+      if (page < 0) return 0;
+    }
+    return page * PAGE;
+  }
+
+  /**
+   * Takes back a run that {@linkcode Heap.getPages} handed out, whole. Throws a `RangeError`, and changes nothing, when
+   * `p` and `n` are not such a run. O(log pages).
+   */
+  putPages(p: Ptr, n: number): void {
+    if (!this.#pages.put(p / PAGE, n)) {
+      throw new RangeError(`Cannot put pages: ${n} pages at ${show(p)} are not a run that is out`);
+    }
+  }
+
+  /**
+   * Lengthens the run of `n` pages at `p` by `more` pages in place; false, and nothing changes, when the pages behind
+   * it are not free. O(log pages).
+   */
+  extendPages(p: Ptr, n: number, more: number): boolean {
+    assertInteger("extend pages", "number of pages to add", more, 1, 2 ** 53);
+    const page = p / PAGE;
+    if (this.#pages.extend(page, n, more)) return true;
+    return page + n === this.#pages.tail && more < LAST_PAGE && this.#grow(more) && this.#pages.extend(page, n, more);
+  }
+
+  /**
+   * Makes the views cover the whole memory again. Needed in one case only: after WebAssembly code or another thread has
+   * grown a memory that is shared.
+   */
+  refresh(): void {
+    const views = viewsOf(this.#memory.buffer);
+    if (this.#views === undefined) Object.assign(this, views);
+    else this.#views = views;
+  }
+
+  /** Grows so that `n` pages fit behind the tail: by half as much again as there is, or by as much as is possible. */
+  #grow(n: number): boolean {
+    const pages = this.#pages;
+    const size = this.size / WASM_PAGE;
+    const need = Math.ceil((n - (pages.limit - pages.tail)) / PER_WASM_PAGE);
+    const ideal = Math.min(Math.max(need, size >>> 1, 1), this.#maximum - size);
+    for (const delta of [ideal, need + 1, Math.ceil(n / PER_WASM_PAGE)]) {
+      if (delta < 1 || delta > 65536 - size) continue;
+      let before;
+      try {
+        before = this.#memory.grow(delta);
+      } catch {
+        continue;
+      }
+      this.refresh();
+      pages.grown(pagesIn(before * WASM_PAGE), pagesIn((before + delta) * WASM_PAGE));
+      if (pages.limit - pages.tail >= n) return true;
+    }
+    return false;
+  }
+
+  /** Turns the views into accessors that replace a view gone stale. */
+  #expose(): void {
+    const memory = this.#memory;
+    const views = this.#views = viewsOf(memory.buffer);
+    for (const name of Object.keys(views)) {
+      Object.defineProperty(this, name, {
+        get: (): ArrayBufferView => {
+          const view = this.#views![name];
+          if (view.byteLength !== 0) return view;
+          this.refresh(); // growth detaches the buffer of a memory that is not shared
+          return this.#views![name];
+        },
+      });
+    }
+    if (!(memory.buffer instanceof ArrayBuffer)) onGrow(memory, () => this.refresh());
+  }
+}
+
+/** The heap that everything uses when no other is named. */
+export const heap: Heap = new Heap();
+
+function viewsOf(buffer: ArrayBufferLike): Record<string, ArrayBufferView> {
+  return {
+    u8: new Uint8Array(buffer),
+    i8: new Int8Array(buffer),
+    u16: new Uint16Array(buffer),
+    i16: new Int16Array(buffer),
+    u32: new Uint32Array(buffer),
+    i32: new Int32Array(buffer),
+    u64: new BigUint64Array(buffer),
+    i64: new BigInt64Array(buffer),
+    f32: new Float32Array(buffer),
+    f64: new Float64Array(buffer),
+  };
+}
+
+/** Calls `f` after anyone has called `memory.grow`: a shared buffer is not detached by it, so nothing else tells. */
+function onGrow(memory: WebAssembly.Memory, f: () => void): void {
+  const grow = memory.grow;
+  memory.grow = (delta) => {
+    const before = grow.call(memory, delta);
+    f();
+    return before;
+  };
+}
+
+/** Number of our pages in a memory of so many bytes. */
+function pagesIn(bytes: number): number {
+  return Math.min(bytes / PAGE, LAST_PAGE);
+}
+
+function open(options: HeapOptions): { memory: WebAssembly.Memory; start: number } {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot make a heap: options must be an object, got ${show(options)}`);
+  }
+  const { initial = 16, maximum = 65536, shared = false, memory } = options;
+  if (memory !== undefined) {
+    if (!(memory instanceof WebAssembly.Memory)) {
+      throw new TypeError(`Cannot make a heap: memory must be a WebAssembly.Memory, got ${show(memory)}`);
+    }
+    const end = memory.buffer.byteLength;
+    const { start = end } = options;
+    assertInteger("make a heap", "start, an address in bytes,", start, 0, end);
+    return { memory, start };
+  }
+  if (options.start !== undefined) {
+    throw new TypeError("Cannot make a heap: start needs the memory that it is an address in");
+  }
+  assertInteger("make a heap", "maximum, in pages of 64 KiB,", maximum, 0, 65536);
+  assertInteger("make a heap", "initial, in pages of 64 KiB,", initial, 0, maximum);
+  return { memory: new WebAssembly.Memory({ initial, maximum, shared }), start: 0 };
+}

@@ -1,0 +1,224 @@
+/**
+ * The trait that every layer has, and `layer()`, which makes composing layers free.
+ *
+ * @module
+ */
+
+import { formatGauge, type Gauge } from "./gauge.ts";
+import { Heap, type Ptr } from "./heap.ts";
+import { show } from "./errors.ts";
+
+/**
+ * An allocation policy: a plain object that serves requests, mostly by asking the layer under it. It holds no state of
+ * its own; `init` makes a state and every call is handed it.
+ *
+ * What every layer keeps to:
+ * - A block is aligned to 16 bytes, overlaps no other, and is the caller's until `put`. Its contents are unspecified.
+ * - `get` of 0 bytes gives a block like any other, with an address of its own.
+ * - `get` returns 0 when memory cannot be had; the state is then as before.
+ * - `deinit` gives back to the layer below everything that the layer took for itself. Blocks that a layer merely passes
+ *   on are their owner's to put; `batch` is the layer that puts them all.
+ * - `init`, `get` and `put` check nothing that costs time. Arguments are checked by the allocator that `init(layer)` in
+ *   `region.ts` makes.
+ *
+ * An optional member is a capability: absent means "cannot".
+ */
+export interface Layer<in out S> {
+  /** The heap that the blocks of this layer lie in. */
+  readonly heap: Heap;
+  /** A fresh state: a plain object literal. */
+  init(): S;
+  /** Gives everything back to the layer below. The state is not used again, except to be printed. */
+  deinit(s: S): void;
+  /**
+   * Address of a block of `size` bytes (0 to 2^32 - 1), or 0. `align` is a power of two up to 16, 16 when left out, that
+   * the caller is content with; a layer that packs blocks makes use of it, any other may ignore it.
+   */
+  get(s: S, size: number, align?: number): Ptr;
+  /** Takes back the block at `p`. `size` is the size in bytes that was asked for. */
+  put(s: S, p: Ptr, size: number): void;
+  /** True when the state is that of the layer below, which printing a stack has to know. */
+  readonly stateless?: boolean;
+  /** What the layer has measured; only a layer that measures has one. */
+  gauge?(s: S): Gauge;
+  /** The window of free memory that the layer bumps through; only a layer where a bump is all that `get` is. */
+  window?(s: S): Window;
+}
+
+/** A {@linkcode Layer} that measures. */
+export interface Gauged<in out S> extends Layer<S> {
+  /** What the layer has measured. */
+  gauge(s: S): Gauge;
+}
+
+/**
+ * Free memory that a bump layer lends to the region it serves, so that an allocation is an addition and a comparison:
+ * what virtual machines call a thread-local allocation buffer. Lender and borrower both move `ptr`.
+ */
+export interface Window {
+  /** Address in bytes of the first free byte. */
+  ptr: Ptr;
+  /** Address in bytes after the last free byte. */
+  end: Ptr;
+}
+
+/** How an instance of a layer came to be: for printing a stack. */
+export interface Instance {
+  /** Name of the layer, as in "chunk". */
+  readonly name: string;
+  /** The layer below, if there is one. */
+  readonly base: AnyLayer | undefined;
+  /** The parameters that are not layers, as in `[4096]`. */
+  readonly params: readonly unknown[];
+}
+
+/** A layer whatever its state. (`Layer` is invariant in its state, so `Layer<unknown>` would not include any other.) */
+// deno-lint-ignore no-explicit-any
+export type AnyLayer = Layer<any>;
+
+/** What makes a layer of the layer below, or of the heap, and parameters. */
+// deno-lint-ignore no-explicit-any
+export type Factory = (...args: any[]) => AnyLayer;
+
+/** The layers made from some arguments, as a tree with a level for each argument. */
+class Instances {
+  layer: AnyLayer | undefined;
+  readonly #objects = new WeakMap<object, Instances>();
+  readonly #values = new Map<unknown, Instances>();
+
+  at(key: unknown): Instances {
+    const map: Pick<Map<unknown, Instances>, "get" | "set"> =
+      (typeof key === "object" && key !== null) || typeof key === "function"
+        ? this.#objects as WeakMap<WeakKey, Instances> as unknown as Map<unknown, Instances>
+        : this.#values;
+    let next = map.get(key);
+    if (next === undefined) map.set(key, next = new Instances());
+    return next;
+  }
+}
+
+const instanceOf = new WeakMap<AnyLayer, Instance>();
+let specialising = true;
+let serial = 0;
+
+/**
+ * Makes a combinator of a factory: a function that makes a layer from the layer below and parameters.
+ *
+ * An engine attaches what it learns about a piece of code (which function is called here, which shape is read) to the
+ * piece's place in the source. Were every stack to run the same source, each call to the layer below would be to "any of
+ * them", and nothing would be inlined. So the combinator evaluates the factory's source text afresh for each distinct
+ * composition, as a C++ template is compiled for each of its instantiations, and a stack becomes one piece of machine
+ * code. The same arguments give the same layer object, so composing in a loop compiles once.
+ *
+ * Therefore **a factory sees only its arguments and globals**. What it needs of its module it is given by name in
+ * `names`. Where code cannot be generated (a content security policy), the factory itself is called: the same layer, only
+ * slower.
+ *
+ * @example
+ * ```ts
+ * import { type Layer, layer } from "./layer.ts";
+ *
+ * // Rounds every request up to a multiple of 64 bytes
+ * const lines: <S>(base: Layer<S>) => Layer<{ base: S }> = layer(
+ *   function lines<S>(base: Layer<S>): Layer<{ base: S }> {
+ *     const round = (size: number) => Math.ceil(size / 64) * 64;
+ *     return {
+ *       heap: base.heap,
+ *       init: () => ({ base: base.init() }),
+ *       deinit: (s) => base.deinit(s.base),
+ *       get: (s, size, align) => base.get(s.base, round(size), align),
+ *       put: (s, p, size) => base.put(s.base, p, round(size)),
+ *     };
+ *   },
+ * );
+ * ```
+ *
+ * @param factory A function expression with the name of the layer. Its first parameter is the layer below or, for a
+ *   layer that has none, the heap
+ * @param names What the factory uses of its module, by the names it uses
+ */
+export function layer<F extends Factory>(factory: F, names: Readonly<Record<string, unknown>> = {}): F {
+  const specialised = new Instances();
+  const plain = new Instances();
+  const combinator: Factory = (...args) => {
+    let instance = specialising ? specialised : plain;
+    for (const arg of args) instance = instance.at(arg);
+    if (instance.layer === undefined) {
+      if (!isLayer(args[0]) && !(args[0] instanceof Heap)) {
+        throw new TypeError(`Cannot compose ${factory.name}: its first argument must be a layer, got ${show(args[0])}`);
+      }
+      const made = make(factory, names, args);
+      const base = isLayer(args[0]) ? args[0] : undefined;
+      instanceOf.set(made, { name: factory.name.replace(/_$/, ""), base, params: args.slice(1) });
+      instance.layer = made;
+    }
+    return instance.layer;
+  };
+  return combinator as F;
+}
+
+/**
+ * Turns specialising off or on for the layers composed from now on, and returns what it was. Off is for coverage, which
+ * does not see generated code, and for stepping through a layer's source; on is the default.
+ */
+export function specialise(on: boolean): boolean {
+  const before = specialising;
+  specialising = on;
+  return before;
+}
+
+/** How a layer came to be, or undefined for one that was not made by a combinator. */
+export function inspect(layer: AnyLayer): Instance | undefined {
+  return instanceOf.get(layer);
+}
+
+/** Whether a value is a layer: has a heap and the four functions. */
+export function isLayer(value: unknown): value is AnyLayer {
+  const l = value as Partial<AnyLayer> | null | undefined;
+  return typeof l === "object" && l !== null && typeof l.heap === "object" && typeof l.init === "function" &&
+    typeof l.deinit === "function" && typeof l.get === "function" && typeof l.put === "function";
+}
+
+/** A stack in one line, as in "stats(chunk(mmap, 4096))". */
+export function nameOf(layer: AnyLayer): string {
+  const made = instanceOf.get(layer);
+  if (made === undefined) return "layer";
+  const inside = [...made.base ? [nameOf(made.base)] : [], ...made.params.map(show)];
+  return made.name + (inside.length > 0 ? `(${inside.join(", ")})` : "");
+}
+
+/** A stack and its state for people: a line for each layer, the topmost first, with its parameters and its figures. */
+export function describe(layer: AnyLayer, state: unknown): string {
+  const rows: [name: string, figures: string][] = [];
+  for (let l: AnyLayer | undefined = layer, s = state as { base?: unknown }; l !== undefined;) {
+    const { name, base, params }: Instance = instanceOf.get(l) ?? { name: "layer", base: undefined, params: [] };
+    const figures = l.gauge && !l.stateless ? formatGauge(l.gauge(s)) : "";
+    rows.push([[name, ...params.map(show)].join(" "), figures]);
+    if (!l.stateless) s = s?.base as typeof s;
+    l = base;
+  }
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return rows.map(([name, figures]) => `${name.padEnd(width)}  ${figures}`.trimEnd()).join("\n");
+}
+
+function make(factory: Factory, names: Readonly<Record<string, unknown>>, args: unknown[]): AnyLayer {
+  if (specialising) {
+    try {
+      return evaluate(factory, names)(...args);
+    } catch {
+      // Either no code can be generated here, or the arguments are wrong and the factory says so again below.
+    }
+  }
+  return factory(...args);
+}
+
+function evaluate(factory: Factory, names: Readonly<Record<string, unknown>>): Factory {
+  const source = String(factory);
+  for (const name of Object.keys(names)) {
+    // A minifier has renamed it in the source text, which therefore cannot be evaluated elsewhere
+    if (!new RegExp(`\\b${name}\\b`).test(source)) throw new ReferenceError(`${name} is not in the factory's source`);
+  }
+  const url = `region:${factory.name}.${++serial}`;
+  const code = `"use strict"; return (${source})\n//# sourceURL=${url}`;
+  return new Function(...Object.keys(names), code)(...Object.values(names));
+}

@@ -1,0 +1,46 @@
+/**
+ * `bypass`: passes every request on. The template for a layer of your own: copy this file, then change what it does.
+ *
+ * Costs nothing. Needs nothing of the layer below, and has the capabilities that it has.
+ *
+ * A layer that remembers nothing uses the state of the layer below, as this one does. One that does remember something has
+ * a state that holds the other as `base`: `init: () => ({ base: base.init(), calls: 0 })`, and passes on `s.base`.
+ *
+ * @module
+ */
+
+import { type Gauged, type Layer, layer } from "../layer.ts";
+
+/** State of {@linkcode bypass}: that of the layer below. */
+export type Bypass<S> = S;
+
+/**
+ * Passes every request on to `base`.
+ *
+ * @example
+ * ```ts
+ * import { bypass } from "./bypass.ts";
+ * import { mmap } from "./system/mmap.ts";
+ *
+ * const stack = bypass(bypass(mmap()));
+ * const s = stack.init();
+ * const p = stack.get(s, 100);
+ * stack.put(s, p, 100);
+ * stack.deinit(s);
+ * ```
+ */
+export const bypass: {
+  <S>(base: Gauged<S>): Gauged<Bypass<S>>;
+  <S>(base: Layer<S>): Layer<Bypass<S>>;
+} = layer(function bypass<S>(base: Layer<S>): Gauged<Bypass<S>> {
+  return {
+    heap: base.heap,
+    stateless: true,
+    init: () => base.init(),
+    deinit: (s) => base.deinit(s),
+    get: (s, size, align) => base.get(s, size, align),
+    put: (s, p, size) => base.put(s, p, size),
+    ...(base.gauge && { gauge: (s) => base.gauge!(s) }),
+    ...(base.window && { window: (s) => base.window!(s) }),
+  } as Gauged<Bypass<S>>;
+});

@@ -1,0 +1,80 @@
+/**
+ * `check`: finds leaks. At `deinit` it asks the gauge below whether everything has come back, and throws if not.
+ *
+ * Guarantees: a leak is never silent, and does not keep the layers below from being closed first. Costs nothing until
+ * `deinit`. Needs a gauge below.
+ *
+ * @module
+ */
+
+import { formatBytes, type Gauge } from "../gauge.ts";
+import { type Gauged, layer } from "../layer.ts";
+
+/** State of {@linkcode check}: that of the layer below. */
+export type Check<S> = S;
+
+/** What {@linkcode check} throws at `deinit` when blocks are still out, or when more came back than went out. */
+export class LeakError extends Error {
+  /** The figures of the layer below as they were. */
+  readonly gauge: Gauge;
+  /** Blocks still out: calls of `get` less calls of `put`. */
+  readonly blocks: number;
+  /** Bytes still out. */
+  readonly bytes: number;
+
+  /** A leak of what these figures say is out. */
+  constructor(gauge: Gauge) {
+    const blocks = gauge.nalloc - gauge.nfree, bytes = gauge.szalloc - gauge.szfree;
+    const what = blocks > 0 || (blocks === 0 && bytes > 0)
+      ? `${blocks} of ${gauge.nalloc} blocks, ${formatBytes(bytes)}, still out`
+      : `${-blocks} more blocks and ${formatBytes(-bytes)} more came back than went out`;
+    super(`Cannot close as free of leaks: ${what}`);
+    this.name = "LeakError";
+    this.gauge = gauge;
+    this.blocks = blocks;
+    this.bytes = bytes;
+  }
+}
+
+/**
+ * Throws a {@linkcode LeakError} at `deinit`, after the layers below are closed, unless what their gauge counted out has
+ * all been counted in.
+ *
+ * @example
+ * ```ts
+ * import { check, LeakError } from "./check.ts";
+ * import { mmap } from "./system/mmap.ts";
+ * import { stats } from "./stats.ts";
+ *
+ * const stack = check(stats(mmap()));
+ * const s = stack.init();
+ * stack.get(s, 100);
+ * try {
+ *   stack.deinit(s);
+ * } catch (e) {
+ *   if (!(e instanceof LeakError)) throw e;
+ *   e.bytes;         // 100
+ * }
+ * ```
+ */
+export const check: <S>(base: Gauged<S>) => Gauged<Check<S>> = layer(
+  function check<S>(base: Gauged<S>): Gauged<Check<S>> {
+    if (typeof base.gauge !== "function") {
+      throw new TypeError("Cannot compose check: the layer below must have a gauge, as stats(...) has");
+    }
+    return {
+      heap: base.heap,
+      stateless: true,
+      init: () => base.init(),
+      deinit: (s) => {
+        base.deinit(s);
+        const g = base.gauge(s);
+        if (g.nalloc !== g.nfree || g.szalloc !== g.szfree) throw new LeakError(g);
+      },
+      get: (s, size, align) => base.get(s, size, align),
+      put: (s, p, size) => base.put(s, p, size),
+      gauge: (s) => base.gauge(s),
+    };
+  },
+  { LeakError },
+);

@@ -1,0 +1,88 @@
+/**
+ * `sbrk`: a break that only moves up.
+ *
+ * Guarantees: blocks lie behind one another without gaps but for alignment; `deinit` gives the whole segment back. Costs:
+ * an addition and a comparison; `put` does nothing. The segment is reserved a mebibyte at a time, in place, so the break
+ * is at its end, and refuses, where pages behind it are somebody else's or the memory ends. There is no layer below.
+ *
+ * ```
+ * | block | block | block | reserved |
+ * start                   brk        end
+ * ```
+ *
+ * @module
+ */
+
+import { type Heap, heap as defaultHeap, type Ptr } from "../../heap.ts";
+import { type Layer, layer } from "../../layer.ts";
+
+/** State of {@linkcode sbrk}. */
+export interface Sbrk {
+  /** Address of the segment, or 0. */
+  start: Ptr;
+  /** Address of the first byte that is free. */
+  brk: Ptr;
+  /** Address after the segment. */
+  end: Ptr;
+}
+
+/**
+ * Serves blocks from a segment of its own, of which the end moves up.
+ *
+ * @param heap Where the segment lies. Default: the program's default heap
+ *
+ * @example
+ * ```ts
+ * import { sbrk } from "./sbrk.ts";
+ *
+ * const stack = sbrk();
+ * const s = stack.init();
+ * stack.get(s, 100);
+ * stack.deinit(s);
+ * ```
+ */
+export const sbrk = (heap: Heap = defaultHeap): Layer<Sbrk> => over(heap);
+
+const over = layer(function sbrk(heap: Heap): Layer<Sbrk> {
+  const STEP = 256; // pages
+
+  /** Moves the end up for a block of `size` bytes, by a step or, where that is too much, by as little as will do. */
+  const extend = (s: Sbrk, size: number): boolean => {
+    const have = (s.end - s.start) / 4096, need = Math.ceil((s.brk + 15 - s.end + size) / 4096);
+    for (const more of [Math.max(need, STEP), need]) {
+      if (s.start === 0) {
+        const p = heap.getPages(more);
+        if (p !== 0) {
+          s.start = s.brk = p;
+          s.end = p + more * 4096;
+          return true;
+        }
+      } else if (heap.extendPages(s.start, have, more)) {
+        s.end += more * 4096;
+        return true;
+      }
+    }
+    return false;
+  };
+
+  const get = (s: Sbrk, size: number, align = 16): Ptr => {
+    const p = ((s.brk + (align - 1)) & -align) >>> 0, end = p + size;
+    if (end > s.end || size === 0) {
+      if (size === 0) return get(s, 1, align);
+      return extend(s, size) ? get(s, size, align) : 0;
+    }
+    s.brk = end;
+    return p;
+  };
+
+  return {
+    heap,
+    init: () => ({ start: 0, brk: 0, end: 0 }),
+    deinit: (s) => {
+      if (s.start !== 0) heap.putPages(s.start, (s.end - s.start) / 4096);
+      s.start = s.brk = s.end = 0;
+    },
+    get,
+    put: () => {},
+  };
+});
