@@ -4,7 +4,7 @@
  * @module
  */
 
-import { assertInteger, show } from "./errors.ts";
+import { ADDRESS_SPACE, assertInteger, show } from "./errors.ts";
 import { Pages } from "./pages.ts";
 
 /** Address in a heap, in bytes from its start; 0 is null. At most 2^32 - 1, always unsigned. */
@@ -136,7 +136,9 @@ export class Heap {
    * `p` and `n` are not such a run. O(log pages).
    */
   putPages(p: Ptr, n: number): void {
-    if (!this.#pages.put(p / PAGE, n)) {
+    if (typeof p !== "number" || !this.#pages.put(p / PAGE, n)) {
+      assertInteger("put pages", "address", p, 0, ADDRESS_SPACE - 1);
+      assertInteger("put pages", "number of pages", n, 1, LAST_PAGE);
       throw new RangeError(`Cannot put pages: ${n} pages at ${show(p)} are not a run that is out`);
     }
   }
@@ -146,6 +148,8 @@ export class Heap {
    * it are not free. O(log pages).
    */
   extendPages(p: Ptr, n: number, more: number): boolean {
+    assertInteger("extend pages", "address", p, 0, ADDRESS_SPACE - 1);
+    assertInteger("extend pages", "number of pages", n, 1, LAST_PAGE);
     assertInteger("extend pages", "number of pages to add", more, 1, 2 ** 53);
     const page = p / PAGE;
     if (this.#pages.extend(page, n, more)) return true;
@@ -167,6 +171,7 @@ export class Heap {
     const pages = this.#pages;
     const size = this.size / WASM_PAGE;
     const need = Math.ceil((n - (pages.limit - pages.tail)) / PER_WASM_PAGE);
+    if (need > this.#maximum - size) return false;
     const ideal = Math.min(Math.max(need, size >>> 1, 1), this.#maximum - size);
     for (const delta of [ideal, need + 1, Math.ceil(n / PER_WASM_PAGE)]) {
       if (delta < 1 || delta > 65536 - size) continue;

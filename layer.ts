@@ -6,7 +6,7 @@
 
 import { formatGauge, type Gauge } from "./gauge.ts";
 import { Heap, type Ptr } from "./heap.ts";
-import { show } from "./errors.ts";
+import { assertFunction, show } from "./errors.ts";
 
 /**
  * An allocation policy: a plain object that serves requests, mostly by asking the layer under it. It holds no state of
@@ -138,6 +138,7 @@ let serial = 0;
  * @param names What the factory uses of its module, by the names it uses
  */
 export function layer<F extends Factory>(factory: F, names: Readonly<Record<string, unknown>> = {}): F {
+  assertFunction("make a combinator", "factory", factory);
   const specialised = new Instances();
   const plain = new Instances();
   const combinator: Factory = (...args) => {
@@ -149,7 +150,18 @@ export function layer<F extends Factory>(factory: F, names: Readonly<Record<stri
       }
       const made = make(factory, names, args);
       const base = isLayer(args[0]) ? args[0] : undefined;
-      instanceOf.set(made, { name: factory.name.replace(/_$/, ""), base, params: args.slice(1) });
+      if (!isLayer(made) || isLayer(made.heap)) {
+        const wrong = typeof made !== "object"
+          ? `its factory must return a layer, got ${show(made)}`
+          : base
+          ? "its first argument must be a heap, got a layer"
+          : "its first argument must be a layer, got a Heap";
+        throw new TypeError(`Cannot compose ${factory.name.replace(/_$/, "")}: ${wrong}`);
+      }
+      // A factory may return what it was given, or what another combinator made
+      if (made !== base && !instanceOf.has(made)) {
+        instanceOf.set(made, { name: factory.name.replace(/_$/, ""), base, params: args.slice(1) });
+      }
       instance.layer = made;
     }
     return instance.layer;

@@ -44,3 +44,5 @@ export { type Null, nullLayer, nullLayer as null } from "./layers/system/null.ts
 export { type Sbrk, sbrk } from "./layers/system/sbrk.ts";
 
 export * as layers from "./layers/mod.ts";
+export * as std from "./std/mod.ts";
+export { OutOfMemoryError } from "./std/alloc.ts";

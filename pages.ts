@@ -55,7 +55,7 @@ export class Pages {
 
   /** Frees a run that `get` handed out; false, and nothing happens, if `page` and `n` are not such a run. */
   put(page: number, n: number): boolean {
-    if (page >= this.tail || this.#tags[page] !== ((USED | n) >>> 0)) return false;
+    if (page >= this.tail || !this.#isOut(page, n)) return false;
     this.#tags[page] = 0;
     let end = page + n;
     const before = page > this.#first ? this.#tags[page - 1] : 0;
@@ -77,7 +77,7 @@ export class Pages {
 
   /** Lengthens the used run of `n` pages at `page` by `more` pages in place; false if they are not free. */
   extend(page: number, n: number, more: number): boolean {
-    if (this.#tags[page] !== ((USED | n) >>> 0)) return false;
+    if (!this.#isOut(page, n)) return false;
     const end = page + n;
     if (end === this.tail) {
       if (more > this.limit - end) return false;
@@ -110,6 +110,11 @@ export class Pages {
       if (this.#tree[i] !== 0) runs++;
     }
     return { pages, longest: Math.max(this.#tree[1], this.limit - this.tail), runs };
+  }
+
+  /** Compared as numbers: as 32-bit words, what is no number of pages might look like one. */
+  #isOut(page: number, n: number): boolean {
+    return n > 0 && this.#tags[page] - USED === n;
   }
 
   #free(start: number, end: number): void {

@@ -8,14 +8,16 @@
 
 import { ADDRESS_SPACE, assertFunction, assertInteger, show } from "./errors.ts";
 import type { Gauge } from "./gauge.ts";
-import type { Heap, Ptr } from "./heap.ts";
+import { type Heap, heap as defaultHeap, type Ptr } from "./heap.ts";
 import { describe, inspect, isLayer, type Layer, nameOf, type Window } from "./layer.ts";
 import { bonwick } from "./layers/bonwick.ts";
+import { chunk } from "./layers/chunk.ts";
 import { stats } from "./layers/stats.ts";
+import { nullLayer } from "./layers/system/null.ts";
 import { mmap } from "./layers/system/mmap.ts";
 
-/** Lent by nobody: no request fits. */
-const NO_WINDOW: Window = { ptr: 0, end: 0 };
+/** What a region works with to which nothing is lent: an arena without memory, of the same shape as those with. */
+const NO_WINDOW: Window = chunk(nullLayer(), 64).init();
 
 /**
  * A layer and a state of it: something to allocate from, to enter, and to look at. Made by {@linkcode init}.
@@ -109,10 +111,12 @@ export class Allocator<in out S = unknown> implements Disposable {
   /** @internal */
   _close(): void {
     this.#phase = "closed";
-    this._get = this._put = () => {
-      throw this.#refusal("use");
-    };
+    this._get = this._put = Allocator.#refuse;
     this.layer.deinit(this.state);
+  }
+
+  static #refuse(this: AnyAllocator): never {
+    throw this.#refusal("use");
   }
 
   #refusal(action: string): Error {
@@ -138,8 +142,10 @@ groundAllocator._enter(undefined);
  * `escape` is on the call stack: there `current` is `ambient`, which looks it up. Programs without pay nothing.
  */
 let current: AnyAllocator = groundAllocator;
-/** What `current` lends. */
+/** What `current` lends, if it is on the default heap: what is bound to that need then not look which heap it gets. */
 let window: Window = NO_WINDOW;
+/** The heap of `current`; undefined for `ambient`, where that depends on who asks. */
+let currentHeap: Heap | undefined = defaultHeap;
 /** What serves allocations where no `enter` or `escape` is on the call stack: `groundAllocator` or `ambient`. */
 let bottom: AnyAllocator = groundAllocator;
 /** Calls of `enter` and `escape` on the call stack. */
@@ -260,15 +266,22 @@ export async function enterAsync<S, T>(a: Allocator<S>, f: () => Promise<T> | T)
  * @param align What it is aligned to at least, in bytes: 1, 2, 4, 8 or 16, the default
  */
 export function bytealloc(size: number, align = 16): Ptr {
-  // A bump, where the region's allocator lends its window. A size that is no size fails the comparison.
-  const p = ((window.ptr + (align - 1)) & -align) >>> 0;
-  const end = p + size;
-  if (end <= window.end && (size >>> 0) === size && size !== 0 && (align === 16 || isAlignment(align))) {
-    window.ptr = end;
-    return p;
-  }
-  if ((size >>> 0) !== size || align !== 16) assertRequest(size, align);
+  const p = bump(size, align);
+  if (p !== 0) return p;
+  if ((size >>> 0) !== size || !isAlignment(align)) assertRequest(size, align);
   return current._get(current.state, size, align);
+}
+
+/**
+ * A block of the default heap through the window that the current allocator lends, or 0. Bad arguments give 0, too.
+ *
+ * @internal
+ */
+export function bump(size: number, align: number): Ptr {
+  const p = ((window.ptr + (align - 1)) & -align) >>> 0, end = p + size;
+  if (end > window.end || (size >>> 0) !== size || size === 0 || !isAlignment(align)) return 0;
+  window.ptr = end;
+  return p;
 }
 
 /** Gives the block at `p`, for which `size` bytes were asked, back to the current region. */
@@ -280,6 +293,11 @@ export function bytefree(p: Ptr, size: number): void {
 /** The allocator of the current region. */
 export function top(): AnyAllocator {
   return current === ambient ? asyncTop() : current;
+}
+
+/** The heap that the blocks of the current region lie in. */
+export function topHeap(): Heap {
+  return currentHeap ?? top().heap;
 }
 
 /** The allocator of the region outside the current one. An `Error` in the ground region, which has no outside. */
@@ -296,7 +314,8 @@ export function ground(): AnyAllocator {
 
 function switchTo(a: AnyAllocator): void {
   current = a;
-  window = a._window;
+  currentHeap = a === ambient ? undefined : a.layer.heap;
+  window = currentHeap === defaultHeap ? a._window : NO_WINDOW;
 }
 
 /** Runs `f` with allocations served by `a`. */
@@ -356,7 +375,7 @@ function ambientTasks(): { storage: AsyncStorage; live: number } {
 }
 
 function asyncTop(): AnyAllocator {
-  return tasks!.storage.getStore() ?? groundAllocator;
+  return tasks?.storage.getStore() ?? groundAllocator;
 }
 
 /** Serves each request from the region of the asynchronous task that asks. */
@@ -418,5 +437,5 @@ function assertBlock(p: Ptr, size: number): void {
 }
 
 function isAlignment(align: number): boolean {
-  return align === 16 || align === 8 || align === 4 || align === 2 || align === 1;
+  return (align & -align) === align && align > 0 && align <= 16;
 }

@@ -9,7 +9,7 @@
  */
 
 import { type Layer, layer } from "../layer.ts";
-import { add, clear, type Ledger, remove, reserve } from "./ledger.ts";
+import { add, clear, type Ledger, remove, reserve, sizeOf } from "./ledger.ts";
 
 /** State of {@linkcode batch}. */
 export interface Batch<S> {
@@ -53,10 +53,11 @@ export const batch: <S>(base: Layer<S>) => Layer<Batch<S>> = layer(
         return p;
       },
       put: (s, p, size) => {
-        if (!remove(heap, s.out, p)) throw new RangeError(`Cannot put the block at ${p}: it is not out`);
-        base.put(s.base, p, size);
+        if (sizeOf(heap, s.out, p) < 0) throw new RangeError(`Cannot put the block at ${p}: it is not out`);
+        base.put(s.base, p, size); // which may refuse it: then it is still booked
+        remove(heap, s.out, p);
       },
     };
   },
-  { add, clear, remove, reserve },
+  { add, clear, remove, reserve, sizeOf },
 );

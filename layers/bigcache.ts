@@ -58,6 +58,11 @@ export const bigcache: <S>(base: Layer<S>) => Layer<Bigcache<S>> = layer(
       s.cached -= n;
     };
 
+    const isCached = (s: Bigcache<S>, p: Ptr): boolean => {
+      for (let i = 0; i < s.cached; i++) if (s.cache[2 * i] === p) return true;
+      return false;
+    };
+
     const evictSmallest = (s: Bigcache<S>): void => {
       const { cache } = s;
       let least = 0;
@@ -113,7 +118,7 @@ export const bigcache: <S>(base: Layer<S>) => Layer<Bigcache<S>> = layer(
       get: (s, size) => {
         const need = round(size), cached = hit(s, need);
         if (cached !== 0) return cached;
-        if (!reserve(base, s.base, s.blocks)) return 0;
+        if (need > 2 ** 32 - 1 || !reserve(base, s.base, s.blocks)) return 0;
         const p = base.get(s.base, need);
         if (p !== 0) add(heap, s.blocks, p, need);
         return p;
@@ -123,7 +128,9 @@ export const bigcache: <S>(base: Layer<S>) => Layer<Bigcache<S>> = layer(
         let have = 0;
         while (have < need) {
           const block = sizeOf(heap, s.blocks, p + have);
-          if (block < 0) throw new RangeError(`Cannot put the block at ${p}: it is not out with ${size} bytes`);
+          if (block < 0 || isCached(s, p + have)) {
+            throw new RangeError(`Cannot put the block at ${p}: it is not out with ${size} bytes`);
+          }
           have += block;
         }
         for (let at = 0; at < have;) {

@@ -192,7 +192,7 @@ const slabs = layer(function bonwick<S>(base: Layer<S>): Layer<Bonwick<S>> {
 
   const get = (s: Bonwick<S>, size: number, align?: number): Ptr => {
     const { magazines } = s, bucket = bucketOf(size), top = magazines[bucket], p = magazines[top];
-    if (p === 0) return slowGet(s, size, align);
+    if (p === 0) return slowGet(s, size, align) >>> 0;
     magazines[bucket] = top - 1;
     return p;
   };

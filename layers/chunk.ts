@@ -68,7 +68,7 @@ export const chunk: <S>(base: Layer<S>, bytes: number) => Layer<Chunk<S>> = laye
     const refill = (s: Chunk<S>, size: number, align: number): Ptr => {
       if (size === 0) return get(s, 1, align);
       if (size > bytes - 2 * RECORD) {
-        const run = base.get(s.base, RECORD + size);
+        const run = RECORD + size < 2 ** 32 ? base.get(s.base, RECORD + size) : 0;
         if (run === 0) return 0;
         book(s, run, run, RECORD + size);
         return run + RECORD;
@@ -86,7 +86,7 @@ export const chunk: <S>(base: Layer<S>, bytes: number) => Layer<Chunk<S>> = laye
     const get = (s: Chunk<S>, size: number, align = 16): Ptr => {
       const p = ((s.ptr + (align - 1)) & -align) >>> 0;
       const end = p + size;
-      if (end > s.end || size === 0) return refill(s, size, align);
+      if (end > s.end || size === 0) return refill(s, size, align) >>> 0; // >>> 0 tells the engine that it is an integer
       s.ptr = end;
       return p;
     };

@@ -46,9 +46,9 @@ export const sbrk = (heap: Heap = defaultHeap): Layer<Sbrk> => over(heap);
 const over = layer(function sbrk(heap: Heap): Layer<Sbrk> {
   const STEP = 256; // pages
 
-  /** Moves the end up for a block of `size` bytes, by a step or, where that is too much, by as little as will do. */
-  const extend = (s: Sbrk, size: number): boolean => {
-    const have = (s.end - s.start) / 4096, need = Math.ceil((s.brk + 15 - s.end + size) / 4096);
+  /** Moves the end up to `end` at least, by a step or, where that is too much, by as little as will do. */
+  const extend = (s: Sbrk, end: Ptr): boolean => {
+    const have = (s.end - s.start) / 4096, need = Math.ceil((end - s.end) / 4096);
     for (const more of [Math.max(need, STEP), need]) {
       if (s.start === 0) {
         const p = heap.getPages(more);
@@ -69,7 +69,7 @@ const over = layer(function sbrk(heap: Heap): Layer<Sbrk> {
     const p = ((s.brk + (align - 1)) & -align) >>> 0, end = p + size;
     if (end > s.end || size === 0) {
       if (size === 0) return get(s, 1, align);
-      return extend(s, size) ? get(s, size, align) : 0;
+      return extend(s, end) ? get(s, size, align) : 0;
     }
     s.brk = end;
     return p;

@@ -1,0 +1,148 @@
+/** What composing layers costs: stacks against the same with nothing composed, in one process. */
+
+import { type AnyLayer, batch, bonwick, bypass, check, chunk, type Layer, mmap, specialise, stats } from "../mod.ts";
+import { flags } from "./args.ts";
+import { freelist } from "./freelist.ts";
+import { chunkWithStats, freelistWithStats } from "./fused.ts";
+import { progress, publish, quantile, round, table, VERDICT, verdict } from "./report.ts";
+import { pairs, SMALL } from "./workloads.ts";
+
+const help = `Measures what composing layers costs, and prints the ratios.
+
+deno task bench:compose [--rounds=N] [--keep]
+
+--rounds=N  short samples of each stack, interleaved (300)
+--keep      write the figures to bench/README.md; so they are anyway with 300 rounds or more`;
+
+const { rounds, keep } = flags({ help, flags: { rounds: 300, keep: false } });
+const PAIRS = 60_000, LOOPS = 5, WARMUP = 20 * LOOPS;
+
+/** A stack, and the times of a pair in nanoseconds, by loop. */
+class Runner {
+  readonly #stack: AnyLayer;
+  /**
+   * Loops of their own, of source text of their own: text that an engine has seen shares what was learnt about it. Several,
+   * since how well one and the same is compiled and placed differs by a tenth.
+   */
+  readonly #loops: { readonly pairs: typeof pairs; readonly ns: number[] }[];
+  static #serial = 0;
+
+  constructor(stack: AnyLayer) {
+    this.#stack = stack;
+    const fresh = () => new Function(`return ${pairs}\n// ${Runner.#serial++}`)();
+    this.#loops = Array.from({ length: LOOPS }, () => ({ pairs: fresh(), ns: [] }));
+  }
+
+  /** Takes a sample. */
+  run(round: number): void {
+    const { pairs, ns } = this.#loops[round % LOOPS], stack = this.#stack;
+    const s = stack.init(), start = performance.now();
+    const failed = pairs(stack, s, SMALL, PAIRS), took = performance.now() - start;
+    stack.deinit(s);
+    if (failed > 0) throw new Error(`Cannot go on: ${failed} blocks could not be had`);
+    ns.push(took * 1e6 / PAIRS);
+  }
+
+  /** Forgets the samples so far, in which code was still being compiled. */
+  reset(): void {
+    for (const { ns } of this.#loops) ns.length = 0;
+  }
+
+  /** Of the loops' 10th percentiles the middle one. */
+  get ns(): number {
+    return quantile(this.#loops.map(({ ns }) => quantile(ns, 0.1)));
+  }
+
+  /** The loops' 10th percentiles, from the least to the greatest. */
+  get range(): string {
+    const ns = this.#loops.map(({ ns }) => quantile(ns, 0.1));
+    return [0, 1].map((at) => round(quantile(ns, at))).join(" to ");
+  }
+}
+
+interface Row {
+  readonly name: string;
+  /** What it is compared with: a row, for the ratio, and what that may be at most, if anything. */
+  readonly to?: Row;
+  readonly wanted?: number;
+  readonly runner: Runner;
+}
+
+const four = <S>(x: Layer<S>): Layer<S> => bypass(bypass(bypass(bypass(x))));
+const freelists = () => freelist(chunk(mmap(), 65536));
+
+/** Stacks and what they are compared with. Where composition is not free, nothing is wanted of it. */
+function compositions(free: boolean): Row[] {
+  const rows: Row[] = [];
+  const add = (name: string, stack: AnyLayer, to?: Row, wanted?: number): Row => {
+    const row = { name, runner: new Runner(stack), ...to && { to }, ...free && wanted && { wanted } };
+    rows.push(row);
+    return row;
+  };
+  const before = specialise(free);
+  const c = add("chunk", chunk(mmap(), 65536)), f = add("freelist", freelists()), b = add("bonwick", bonwick(mmap()));
+  add("bonwick, once more", bonwick(mmap()), b);
+  add("4 x bypass over chunk", four(chunk(mmap(), 65536)), c, 1.05);
+  add("4 x bypass over freelist", four(freelists()), f, 1.05);
+  add("4 x bypass over bonwick", four(bonwick(mmap())), b, 1.05);
+  const fusedChunk = add("stats and chunk, fused by hand", chunkWithStats(mmap(), 65536), c);
+  const fusedFreelist = add("stats and freelist, fused by hand", freelistWithStats(chunk(mmap(), 65536)), f);
+  add("stats over chunk", stats(chunk(mmap(), 65536)), fusedChunk, 1.15);
+  add("stats over freelist", stats(freelists()), fusedFreelist, 1.15);
+  add("stats over bonwick", stats(bonwick(mmap())), b);
+  specialise(before);
+  return rows;
+}
+
+/** A dozen other stacks, that share these layers' source. */
+function others(): AnyLayer[] {
+  return [
+    chunk(mmap(), 4096),
+    stats(mmap()),
+    batch(mmap()),
+    stats(batch(mmap())),
+    bypass(mmap()),
+    bypass(stats(mmap())),
+    stats(bypass(chunk(batch(mmap()), 8192))),
+    freelist(bypass(chunk(mmap(), 32768))),
+    bonwick(stats(mmap())),
+    stats(bypass(bonwick(bypass(mmap())))),
+    check(stats(bonwick(mmap()))),
+    bypass(bypass(freelist(bonwick(mmap())))),
+  ];
+}
+
+for (const specialised of [true, false]) {
+  const before = specialise(specialised);
+  for (const stack of others()) new Runner(stack).run(0);
+  specialise(before);
+}
+
+const on = compositions(true), off = compositions(false), rows = [...on, ...off];
+for (let r = 0; r < WARMUP + rounds; r++) {
+  if (r % 10 === 0) progress(r < WARMUP ? `warming up: ${r} of ${WARMUP}` : `round ${r - WARMUP} of ${rounds}`);
+  if (r === WARMUP) { for (const { runner } of rows) runner.reset(); }
+  // No stack always runs after the same other
+  for (let i = 0; i < rows.length; i++) rows[(i + r) % rows.length].runner.run(r);
+}
+
+const ratio = ({ runner, to }: Row): number => runner.ns / to!.runner.ns;
+const times = (row: Row, i: number): string[] => [
+  row.name,
+  round(row.runner.ns),
+  row.runner.range,
+  row.to?.name ?? "",
+  row.to ? ratio(row).toFixed(2) : "",
+  round(off[i].runner.ns),
+  row.to ? ratio(off[i]).toFixed(2) : "",
+];
+const wanted = on.filter((row) => row.wanted !== undefined);
+
+await publish(
+  "composition",
+  [
+    table([["stack", "ns/pair", "loops", "compared with", "ratio", "unspecialised", "ratio"], ...on.map(times)]),
+    table([VERDICT, ...wanted.map((row) => verdict(`${row.name} / ${row.to!.name}`, ratio(row), "<=", row.wanted!))]),
+  ].join("\n\n"),
+  keep || rounds >= 300,
+);

@@ -1,0 +1,113 @@
+/**
+ * Allocation from the current region, by bytes and by type.
+ *
+ * @module
+ */
+
+import { ADDRESS_SPACE, assertInteger } from "../errors.ts";
+import { formatBytes } from "../gauge.ts";
+import { type Heap, heap, type Ptr } from "../heap.ts";
+import { bump, bytealloc as regionAlloc, bytefree, topHeap } from "../region.ts";
+import { assertType, type Type } from "./type.ts";
+
+/** What the functions of `std` throw when memory cannot be had. Nothing is lost, and the region goes on working. */
+export class OutOfMemoryError extends Error {
+  /** Bytes that were asked for. */
+  readonly size: number;
+
+  /** No memory for `size` bytes. */
+  constructor(size: number) {
+    super(`Cannot allocate ${formatBytes(size)}: the region is out of memory`);
+    this.name = "OutOfMemoryError";
+    this.size = size;
+  }
+}
+
+/**
+ * Address of a block of `size` bytes from the current region, with unspecified contents.
+ *
+ * @param size Bytes, 0 to 2^32 - 1
+ * @param align What it is aligned to at least, in bytes: 1, 2, 4, 8 or 16, the default
+ */
+export function bytealloc(size: number, align = 16): Ptr {
+  const p = regionAlloc(size, align);
+  if (p === 0) throw new OutOfMemoryError(size);
+  return p;
+}
+
+/** Like {@linkcode bytealloc}, with every byte 0. */
+export function zbytealloc(size: number, align = 16): Ptr {
+  const p = bytealloc(size, align);
+  topHeap().u8.fill(0, p, p + size);
+  return p;
+}
+
+export { bytefree };
+
+/**
+ * Address of a value of a type, with unspecified contents, from the current region.
+ *
+ * Throws a `TypeError` if the type is a struct on another heap than the region's.
+ */
+export function alloc<V>(type: Type<V>): Ptr {
+  let p = type.heap === heap ? bump(type.size, type.align) : 0;
+  if (p === 0) {
+    heapFor(type);
+    p = regionAlloc(type.size, type.align);
+    if (p === 0) throw new OutOfMemoryError(type.size);
+  }
+  return p;
+}
+
+/** Like {@linkcode alloc}, with every byte 0. */
+export function zalloc<V>(type: Type<V>): Ptr {
+  const p = alloc(type);
+  topHeap().u8.fill(0, p, p + type.size);
+  return p;
+}
+
+/**
+ * Address of a new value in the current region.
+ *
+ * @example
+ * ```ts
+ * import { free, mk } from "./alloc.ts";
+ * import { f32, struct } from "./type.ts";
+ *
+ * const Point = struct({ x: f32, y: f32 });
+ * const p = mk(Point, { x: 1, y: 2 });
+ * Point.fields.y.get(p);           // 2
+ * free(Point, p);
+ * ```
+ */
+export function mk<V>(type: Type<V>, value: V): Ptr {
+  assertType("make a value", type);
+  const p = alloc(type);
+  try {
+    type.store(topHeap(), p, value);
+  } catch (e) {
+    bytefree(p, type.size);
+    throw e;
+  }
+  return p;
+}
+
+/** Gives the value of a type at `p` back to the current region. A `RangeError` if no such value can lie there. */
+export function free<V>(type: Type<V>, p: Ptr): void {
+  assertType("free", type);
+  assertInteger("free", `address of a ${type.name}`, p, 1, ADDRESS_SPACE - 1);
+  if (p % type.align !== 0) {
+    throw new RangeError(`Cannot free a ${type.name}: its address must be a multiple of ${type.align}, got ${p}`);
+  }
+  bytefree(p, type.size);
+}
+
+/** The heap of the current region. Throws a `TypeError` if `type` is bound to another one. */
+export function heapFor<V>(type: Type<V>): Heap {
+  const top = topHeap();
+  if (type.heap !== top && type.heap !== undefined) {
+    assertType("allocate", type);
+    throw new TypeError(`Cannot allocate ${type.name}: its accessors are for another heap, use type.on(heap)`);
+  }
+  return top;
+}

@@ -1,0 +1,146 @@
+/**
+ * The header of a slice, and how it gets and gives back its block.
+ *
+ * @module
+ */
+
+import { ADDRESS_SPACE, assertInteger, show } from "../errors.ts";
+import type { Heap, Ptr } from "../heap.ts";
+import { bytealloc, bytefree, heapFor } from "./alloc.ts";
+import { copy } from "./bytes.ts";
+import { kindOf, load, store } from "./element.ts";
+import { printable, printList } from "./print.ts";
+import type { Type } from "./type.ts";
+
+/** Bytes in the first block of a slice that grows, at least. */
+const FIRST = 32;
+
+/** A sequence of values in a heap. Made by {@linkcode slalloc} and others. */
+export class Slice<V> {
+  /** Type of the elements. */
+  readonly type: Type<V>;
+  /** The heap that the elements lie in. */
+  readonly heap: Heap;
+  /** Address of the first element, or 0 where there is no block. */
+  readonly ptr: Ptr;
+  /** Number of elements. */
+  readonly len: number;
+  /** Number of elements that the block has room for. */
+  readonly cap: number;
+  /** Whether it looks at the block of another slice: then its length is fixed, and it cannot be freed. */
+  readonly view: boolean;
+  /** @internal */
+  readonly _kind: number;
+
+  /** @internal */
+  constructor(type: Type<V>, heap: Heap, ptr: Ptr, len: number, view: boolean) {
+    this.type = type;
+    this.heap = heap;
+    this.ptr = ptr;
+    this.len = len;
+    this.cap = len;
+    this.view = view;
+    this._kind = kindOf(type);
+  }
+
+  /** Number of elements: `len`. */
+  get length(): number {
+    return this.len;
+  }
+
+  /** Element `i`, 0 to `len - 1`; otherwise a `RangeError`. */
+  get(i: number): V {
+    if ((i >>> 0) !== i || i >= this.len) throw outOfBounds(this, i);
+    return load(this._kind, this.type, this.heap, this.ptr, i);
+  }
+
+  /** Sets element `i`, 0 to `len - 1`; otherwise a `RangeError`. Numbers that do not fit wrap, as in a typed array. */
+  set(i: number, value: V): void {
+    if ((i >>> 0) !== i || i >= this.len) throw outOfBounds(this, i);
+    store(this._kind, this.type, this.heap, this.ptr, i, value);
+  }
+
+  /** Address of element `i`, 0 to `len - 1`; otherwise a `RangeError`. Good until the slice grows or is freed. */
+  at(i: number): Ptr {
+    if ((i >>> 0) !== i || i >= this.len) throw outOfBounds(this, i);
+    return this.ptr + i * this.type.size;
+  }
+
+  /** The elements, one after the other; the slice may change meanwhile. */
+  *[Symbol.iterator](): Generator<V, void, void> {
+    for (let i = 0; i < this.len; i++) yield this.get(i);
+  }
+
+  /** Its type, its length and its first 100 elements, as in `u8[3] [1, 2, 3]`. */
+  toString(): string {
+    return `${this.type.name}[${this.len}] ${printList(this, this.len)}`;
+  }
+}
+printable(Slice.prototype);
+
+/** The header as the functions of this room change it. */
+export type Header<V> = { -readonly [K in "heap" | "ptr" | "len" | "cap"]: Slice<V>[K] };
+
+/** Makes room for `len` elements. */
+export function reserve<V>(s: Slice<V>, len: number): void {
+  if (len > s.cap) release(s, enlarge(s, len));
+}
+
+/** A block that a slice had. */
+export interface Block {
+  /** Its address, or 0. */
+  ptr: Ptr;
+  /** Elements that it has room for. */
+  cap: number;
+}
+
+/** Moves the elements to a block with room for `len`, more than there is; the block that they were in is to be released. */
+export function enlarge<V>(s: Slice<V>, len: number): Block {
+  const { type, ptr, cap } = s, { size } = type;
+  assertInteger("grow a slice", `number of elements of ${size} bytes`, len, 0, most(type));
+  const heap = heapFor(type);
+  if (cap !== 0) assertHere("grow", s);
+  const room = Math.min(Math.max(len, 2 * cap, Math.floor(FIRST / size)), most(type));
+  const p = bytealloc(room * size, type.align);
+  copy(heap, p, heap, ptr, s.len * size);
+  const header: Header<V> = s;
+  header.heap = heap;
+  header.ptr = p;
+  header.cap = room;
+  return { ptr, cap };
+}
+
+/** Gives a block that `s` had back to the current region. */
+export function release<V>(s: Slice<V>, { ptr, cap }: Block): void {
+  if (cap !== 0) bytefree(ptr, cap * s.type.size);
+}
+
+/** Throws unless `s` is a slice. */
+export function assertSlice<V>(action: string, s: Slice<V>): void {
+  if (!(s instanceof Slice)) throw new TypeError(`Cannot ${action} a slice: expected one, got ${show(s)}`);
+}
+
+/** Throws unless `s` is a slice that has its block for itself. */
+export function assertOwner<V>(action: string, s: Slice<V>): void {
+  assertSlice(action, s);
+  if (s.view) {
+    throw new TypeError(`Cannot ${action} a slice that is a view: its block is another's, sldup makes one of its own`);
+  }
+}
+
+/** Throws unless blocks of the current region lie in the heap of `s`. */
+export function assertHere<V>(action: string, s: Slice<V>): void {
+  if (heapFor(s.type) !== s.heap) {
+    throw new TypeError(`Cannot ${action} a slice of ${s.type.name}: it lies in another heap than the region's`);
+  }
+}
+
+/** Elements of a type that there can be. */
+export function most<V>(type: Type<V>): number {
+  return Math.floor((ADDRESS_SPACE - 1) / type.size);
+}
+
+function outOfBounds<V>(s: Slice<V>, i: unknown): Error {
+  if (typeof i !== "number") return new TypeError(`Cannot index a slice: index must be a number, got ${show(i)}`);
+  return new RangeError(`Cannot index a slice of ${s.len} elements: got ${i}`);
+}

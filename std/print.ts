@@ -1,0 +1,44 @@
+/**
+ * How values in the heap print.
+ *
+ * @module
+ */
+
+/** Elements that are printed at most. */
+const MOST = 100;
+
+/** A value as `console.log` shows it, more or less. */
+export function print(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "bigint") return `${value}n`;
+  if (Object.is(value, -0)) return "-0";
+  if (Array.isArray(value)) return printList(value, value.length);
+  if (typeof value === "object" && value !== null) {
+    return `{ ${Object.entries(value).map(([name, v]) => `${name}: ${print(v)}`).join(", ")} }`;
+  }
+  return String(value);
+}
+
+/** The first 100 of `length` values, and how many more there are. */
+export function printList(values: Iterable<unknown>, length: number): string {
+  const shown: string[] = [];
+  for (const value of values) {
+    if (shown.length === MOST) {
+      shown.push(`... ${length - MOST} more`);
+      break;
+    }
+    shown.push(print(value));
+  }
+  return `[${shown.join(", ")}]`;
+}
+
+/** Makes `console.log` show what `toString` of a class says: in Deno, and in Node and Bun. */
+export function printable(prototype: object): void {
+  for (const inspect of ["Deno.customInspect", "nodejs.util.inspect.custom"]) {
+    Object.defineProperty(prototype, Symbol.for(inspect), {
+      value(this: object): string {
+        return String(this);
+      },
+    });
+  }
+}

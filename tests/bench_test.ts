@@ -1,0 +1,54 @@
+import { assertEquals, assertMatch } from "./assert.ts";
+
+const ROOT = new URL("..", import.meta.url);
+
+async function bench(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+  const command = ["run", "-A", "--no-check", "bench/run.ts", ...args];
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: command,
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const [out, err] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  return { code, out, err };
+}
+
+Deno.test("bench: a table of what was chosen, '-' where a contender cannot", async () => {
+  const readme = await Deno.readTextFile(new URL("bench/README.md", ROOT));
+  const { code, out, err } = await bench(
+    "--workload=enter",
+    "--contender=arena,harfbuzz,region_arena",
+    "--rounds=1",
+    "--quick",
+  );
+  assertEquals(code, 0, err);
+  assertMatch(err, /\[2\/2\] round 1: enter, region_arena/);
+  const [head, rule, row, ...rest] = out.split("\n").filter((line) => line.startsWith("|"));
+  assertMatch(head, /^\| workload \| +arena \| +region_arena \| +harfbuzz \|$/);
+  assertMatch(rule, /^\| -+ \| -+: \| -+: \| -+: \|$/);
+  assertMatch(row, /^\| enter +\| +[\d.]+ ns\/region \| +[\d.]+ x \| +- \|$/);
+  assertEquals(rest, []);
+  assertEquals(await Deno.readTextFile(new URL("bench/README.md", ROOT)), readme, "a part of it is not kept");
+});
+
+Deno.test("bench: a bad argument is one clear line", async () => {
+  for (
+    const [arg, problem] of [
+      ["--workload=none", "Cannot run with --workload=none: there are pair, "],
+      ["--rounds=0", "Cannot run with --rounds=0: it must be a whole number above 0"],
+      ["--rounds", "Cannot run with --rounds=: it must be"],
+      ["--speed=9", "Cannot run with --speed=9: there is no such argument"],
+      ["pair", "Cannot run with pair: there is no such argument"],
+    ]
+  ) {
+    const { code, out, err } = await bench(arg);
+    assertEquals([code, out, err.trimEnd().split("\n").length], [2, "", 1], err);
+    assertEquals(err.slice(0, problem.length), problem);
+  }
+});
+
+Deno.test("bench: --help tells of the workloads and contenders", async () => {
+  const { code, out } = await bench("--help");
+  assertEquals(code, 0);
+  for (const name of ["--rounds=N", "memcpy", "region_arena"]) assertMatch(out, new RegExp(name));
+});

@@ -1,0 +1,116 @@
+import { bonwick, init, mmap, sbrk } from "../mod.ts";
+import { assert, assertEquals, assertLess } from "./assert.ts";
+import { assertAllFree, assertFilled, backed, type Call, fill, freshHeap, random } from "./kit.ts";
+
+const SPAN = 256 * 1024;
+
+const spans = (calls: Call[], what: string) => calls.filter((c) => c[0] === what && c.at(-1) === SPAN).length;
+
+Deno.test("bonwick: buckets of a power of two, from 16 bytes up", () => {
+  const heap = freshHeap(), a = init(bonwick(mmap(heap)));
+  for (let bucket = 16, size = 0; bucket <= 2048; bucket *= 2) {
+    for (; size <= bucket; size++) {
+      const p = a.get(size);
+      assertEquals(p % 16, 0);
+      a.put(p, size);
+      // What came back last is what the bucket serves next, and no other bucket does
+      assertEquals(a.get(bucket), p, `${size} bytes`);
+      if (bucket < 2048) assert(a.get(2 * bucket) !== p);
+      a.put(p, bucket);
+    }
+  }
+  a.deinit();
+  assertAllFree(heap);
+});
+
+Deno.test("bonwick: blocks of a bucket do not overlap", () => {
+  for (let size = 16; size <= 2048; size *= 2) {
+    const heap = freshHeap(), a = init(bonwick(mmap(heap)));
+    const blocks = Array.from({ length: 2000 }, () => a.get(size)).sort((x, y) => x - y);
+    for (let i = 1; i < blocks.length; i++) assert(blocks[i] - blocks[i - 1] >= size, `${size} bytes`);
+    blocks.forEach((p, i) => fill(heap, p, size, i));
+    blocks.forEach((p, i) => assertFilled(heap, p, size, i % 256));
+    a.deinit();
+    assertAllFree(heap);
+  }
+});
+
+Deno.test("bonwick: big blocks come straight from below with exactly their size", () => {
+  const { base, close } = backed(), a = init(bonwick(base));
+  const sizes = [2049, 4096, 5000, 100_000];
+  const blocks = sizes.map((size) => a.get(size));
+  const gets = base.calls.filter(([what]) => what === "get").map(([, size]) => size);
+  for (const size of sizes) assertEquals(gets.filter((s) => s === size).length, 1, `${size} bytes`);
+  assertEquals(spans(base.calls, "get"), 0);
+  blocks.forEach((p, i) => a.put(p, sizes[i]));
+  assertEquals(
+    base.calls.filter(([what]) => what === "put"),
+    blocks.map((p, i) => ["put", p, sizes[i]] satisfies Call),
+  );
+  a.deinit();
+  close();
+});
+
+Deno.test("bonwick: one span serves many buckets, and spans that are empty are given back", () => {
+  const { heap, base, close } = backed(), a = init(bonwick(base));
+  for (let size = 16; size <= 2048; size *= 2) a.get(size);
+  assertEquals(spans(base.calls, "get"), 1);
+  const blocks = Array.from({ length: 20_000 }, () => a.get(100)); // 2.5 MiB, about ten spans
+  const got = spans(base.calls, "get");
+  assert(got >= 10, String(got));
+  for (const p of blocks) a.put(p, 100);
+  // The first is still in use, two are kept idle, and the magazine may hold blocks of another
+  assert(spans(base.calls, "put") >= got - 4, String(spans(base.calls, "put")));
+  assertLess(spans(base.calls, "put"), got);
+  // What was kept serves any bucket
+  for (let i = 0; i < 200; i++) fill(heap, a.get(1000), 1000, 1);
+  assertEquals(spans(base.calls, "get"), got);
+  a.deinit();
+  assertEquals(spans(base.calls, "put"), got);
+  close();
+});
+
+Deno.test("bonwick: serves from partial slabs before it asks for more", () => {
+  const { base, close } = backed(), a = init(bonwick(base));
+  const blocks = Array.from({ length: 10_000 }, () => a.get(64));
+  const got = spans(base.calls, "get");
+  for (let round = 0; round < 5; round++) {
+    for (let i = 0; i < blocks.length; i += 3) a.put(blocks[i], 64);
+    for (let i = 0; i < blocks.length; i += 3) blocks[i] = a.get(64);
+  }
+  assertEquals(new Set(blocks).size, blocks.length);
+  assertEquals(spans(base.calls, "get"), got);
+  a.deinit();
+  close();
+});
+
+Deno.test("bonwick: slabs are found whatever the alignment of the spans", () => {
+  for (const skew of [0, 16, 4096, 8192, 12_288, 16_384 - 16]) {
+    const heap = freshHeap(), memory = sbrk(heap), s = memory.init();
+    memory.get(s, (skew - memory.get(s, 16) - 16 + 2 ** 20) % 16_384); // the next block is at `skew`
+    const base = { ...memory, init: () => s, deinit: () => {} }, a = init(bonwick(base)), pick = random(skew + 1);
+    const out: [p: number, size: number, byte: number][] = [];
+    for (let i = 0; i < 4000; i++) {
+      if (pick(3) || out.length === 0) {
+        const size = pick(2049), p = a.get(size);
+        fill(heap, p, size, i % 256);
+        out.push([p, size, i % 256]);
+      } else {
+        const [p, size, byte] = out.splice(pick(out.length), 1)[0];
+        assertFilled(heap, p, size, byte);
+        a.put(p, size);
+      }
+    }
+    for (const [p, size, byte] of out) assertFilled(heap, p, size, byte);
+    a.deinit();
+    memory.deinit(s);
+    assertAllFree(heap, `spans ${skew} bytes off`);
+  }
+});
+
+Deno.test("bonwick: deinit gives back everything that is still out, big and small", () => {
+  const heap = freshHeap(), a = init(bonwick(mmap(heap))), pick = random(5);
+  for (let i = 0; i < 3000; i++) a.get(pick(pick(2) ? 300 : 10_000));
+  a.deinit();
+  assertAllFree(heap);
+});

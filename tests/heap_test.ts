@@ -1,0 +1,289 @@
+import { Heap } from "../mod.ts";
+import { assert, assertEquals, assertFalse, assertGreater, assertLess, assertThrows } from "./assert.ts";
+import { assertAllFree, freshHeap, PAGE } from "./kit.ts";
+
+const WASM_PAGE = 65536;
+
+/** A WebAssembly module that grows the memory it imports: (func (export "grow") (param i32) (result i32) memory.grow). */
+export function growerOf(memory: WebAssembly.Memory, shared = false): (delta: number) => number {
+  const section = (id: number, ...body: number[]) => [id, body.length, ...body];
+  const text = (s: string) => [s.length, ...new TextEncoder().encode(s)];
+  const limits = shared ? [3, 0, 0x80, 0x80, 4] : [0, 0]; // a shared memory must tell its maximum: 65536
+  const module = new WebAssembly.Module(
+    new Uint8Array([
+      ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
+      ...section(1, 1, 0x60, 1, 0x7f, 1, 0x7f), // type: i32 -> i32
+      ...section(2, 1, ...text("env"), ...text("memory"), 2, ...limits),
+      ...section(3, 1, 0), // one function, of that type
+      ...section(7, 1, ...text("grow"), 0, 0),
+      ...section(10, 1, 6, 0, 0x20, 0, 0x40, 0, 0x0b), // local.get 0; memory.grow; end
+    ]),
+  );
+  return new WebAssembly.Instance(module, { env: { memory } }).exports.grow as (delta: number) => number;
+}
+
+/** Reads and writes the last byte of the memory through every view. */
+function assertViewsCover(heap: Heap): void {
+  const last = heap.size - 8;
+  heap.u64[last >>> 3] = 0x0102030405060708n;
+  assertEquals(heap.u8[last], 8);
+  assertEquals(heap.i8[last + 7], 1);
+  assertEquals(heap.u16[last >>> 1], 0x0708);
+  assertEquals(heap.i16[last >>> 1], 0x0708);
+  assertEquals(heap.u32[last >>> 2], 0x05060708);
+  assertEquals(heap.i32[(last >>> 2) + 1], 0x01020304);
+  assertEquals(heap.i64[last >>> 3], 0x0102030405060708n);
+  heap.f64[last >>> 3] = 1.5;
+  assertEquals(heap.u32[(last >>> 2) + 1], 0x3ff80000);
+  heap.f32[last >>> 2] = 0.5;
+  assertEquals(heap.u32[last >>> 2], 0x3f000000);
+  heap.u64[last >>> 3] = 0n;
+}
+
+Deno.test("heap: hands out runs of pages, takes them back, merges them", () => {
+  const heap = freshHeap();
+  const a = heap.getPages(2), b = heap.getPages(3), c = heap.getPages(1), d = heap.getPages(1);
+  assertEquals([a, b, c, d], [1, 3, 6, 7].map((page) => page * PAGE)); // page 0 is null's
+  heap.putPages(a, 2);
+  heap.putPages(c, 1);
+  heap.putPages(b, 3); // with both neighbours
+  assertEquals(heap.getPages(6), a);
+  heap.putPages(a, 6);
+  heap.putPages(d, 1); // with its neighbour and the tail
+  assertAllFree(heap);
+});
+
+Deno.test("heap: uses freed runs before it grows, and the smallest address first", () => {
+  const heap = freshHeap();
+  const runs = Array.from({ length: 100 }, () => heap.getPages(4));
+  const size = heap.size;
+  for (const i of [70, 20, 50]) heap.putPages(runs[i], 4);
+  assertEquals(heap.getPages(4), runs[20]);
+  assertEquals(heap.getPages(4), runs[50]);
+  assertEquals(heap.getPages(4), runs[70]);
+  for (let i = 0; i < 1000; i++) heap.putPages(heap.getPages(200), 200);
+  assertLess(heap.size, 2 * size + 200 * PAGE);
+});
+
+Deno.test("heap: misuse throws and changes nothing", () => {
+  const heap = freshHeap({ initial: 2 });
+  const p = heap.getPages(3), q = heap.getPages(2), r = heap.getPages(1);
+  heap.putPages(q, 2);
+  const before = heap.free;
+  const wrong: [p: unknown, n: unknown][] = [
+    [q, 2], // is free
+    [p, 2],
+    [p, 4],
+    [p + PAGE, 2],
+    [p + 1, 3],
+    [p + 0.5, 3],
+    [0, 1],
+    [-PAGE, 1],
+    [NaN, 3],
+    [Infinity, 3],
+    [2 ** 32, 1],
+    [p, 0],
+    [p, -3],
+    [p, NaN],
+    [p, 3.5],
+    [p, 2 ** 32 + 3], // the same 32-bit word
+    [p, 2 ** 31 + 3],
+    [p, "3"],
+    [String(p), 3],
+    [p, undefined],
+    [undefined, 3],
+    [null, 1],
+    [{}, 1],
+  ];
+  for (const [p, n] of wrong) {
+    assertThrows(() => heap.putPages(p as number, n as number), Error, "Cannot put pages: ");
+    assertEquals(heap.free, before, `${n} pages at ${p}`);
+  }
+  for (const [p, n] of wrong) {
+    try {
+      assertFalse(heap.extendPages(p as number, n as number, 2), `${n} pages at ${p}`);
+    } catch (e) {
+      assert(e instanceof TypeError || e instanceof RangeError, String(e));
+    }
+    assertEquals(heap.free, before, `${n} pages at ${p}`);
+  }
+  for (const n of [0, -1, 1.5, NaN, Infinity, "1", undefined, null, {}]) {
+    assertThrows(() => heap.getPages(n as number), Error, "Cannot get pages: number of pages must be ");
+    assertThrows(
+      () => heap.extendPages(p, 3, n as number),
+      Error,
+      "Cannot extend pages: number of pages to add must be",
+    );
+  }
+  assertEquals(heap.free, before);
+  heap.putPages(p, 3);
+  heap.putPages(r, 1);
+  assertAllFree(heap);
+});
+
+Deno.test("heap: grows geometrically", () => {
+  const heap = freshHeap();
+  let grows = 0;
+  const sizes = new Set<number>();
+  const p = heap.getPages(1);
+  for (let i = 0; i < 20_000; i++) { // 80 MiB, a page at a time
+    heap.getPages(1);
+    if (!sizes.has(heap.size)) grows++;
+    sizes.add(heap.size);
+  }
+  assertLess(grows, 25);
+  assertLess(heap.size, 2 * 20_000 * PAGE);
+  heap.putPages(p, 1);
+});
+
+Deno.test("heap: refuses what does not fit, unharmed and without growing for it", () => {
+  const heap = freshHeap({ maximum: 4 });
+  for (const n of [64, 65, 1000, 2 ** 20 - 1, 2 ** 20, 2 ** 31, 2 ** 32, 2 ** 40]) assertEquals(heap.getPages(n), 0);
+  assertEquals(heap.size, WASM_PAGE);
+  assertEquals(heap.getPages(63), PAGE); // all but the page that is null's
+  assertEquals(heap.getPages(1), 0);
+  heap.putPages(PAGE, 63);
+  assertAllFree(heap);
+});
+
+Deno.test("heap: a run grows in place where the pages behind it are free, or the memory can grow", () => {
+  const heap = freshHeap({ maximum: 4 });
+  const a = heap.getPages(2), b = heap.getPages(3), c = heap.getPages(4);
+  assertFalse(heap.extendPages(a, 2, 1));
+  heap.putPages(b, 3);
+  assertFalse(heap.extendPages(a, 2, 4));
+  assert(heap.extendPages(a, 2, 2));
+  assert(heap.extendPages(a, 4, 1));
+  assertFalse(heap.extendPages(a, 5, 1));
+  assertFalse(heap.extendPages(c, 4, 100));
+  assert(heap.extendPages(c, 4, 63 - 5 - 4)); // to the end of the memory
+  assertFalse(heap.extendPages(c, 58, 1));
+  heap.putPages(c, 58);
+  heap.putPages(a, 5);
+  assertAllFree(heap);
+});
+
+Deno.test("heap: views cover the memory after it has grown, whoever grew it", () => {
+  const ours = freshHeap();
+  assertViewsCover(ours);
+  ours.getPages(100);
+  assertViewsCover(ours);
+  for (const shared of [false, true]) {
+    const heap = freshHeap({ shared });
+    assertViewsCover(heap);
+    heap.memory.grow(3);
+    assertEquals(heap.size, 4 * WASM_PAGE);
+    assertViewsCover(heap);
+    heap.getPages(100);
+    assertViewsCover(heap);
+    growerOf(heap.memory, shared)(2);
+    if (shared) heap.refresh(); // the one growth that cannot be seen
+    assertViewsCover(heap);
+    assertEquals(heap.u8.length, heap.size);
+    assertEquals(heap.u32.buffer instanceof SharedArrayBuffer, shared);
+  }
+});
+
+Deno.test("heap: pages that others grew are theirs", () => {
+  for (const shared of [false, true]) {
+    const heap = freshHeap({ shared }), grow = growerOf(heap.memory, shared);
+    const theirs: [start: number, end: number][] = [], ours: [p: number, n: number][] = [];
+    for (let i = 0; i < 60; i++) {
+      if (i % 3 === 0) {
+        const start = (i % 2 ? grow : (n: number) => heap.memory.grow(n))(1 + i % 2) * WASM_PAGE;
+        theirs.push([start, heap.size]);
+        heap.refresh();
+        heap.u8.fill(0xee, start, heap.size);
+      }
+      const n = 1 + i * 7 % 40, p = heap.getPages(n);
+      for (const [start, end] of theirs) assert(p + n * PAGE <= start || p >= end, `${n} pages at ${p}`);
+      heap.u8.fill(i, p, p + n * PAGE);
+      ours.push([p, n]);
+      if (i % 2) heap.putPages(...ours.splice(i % ours.length, 1)[0]);
+    }
+    for (const [p, n] of ours) heap.putPages(p, n);
+    for (const [start, end] of theirs) assert(heap.u8.subarray(start, end).every((byte) => byte === 0xee));
+    const foreign = theirs.reduce((sum, [start, end]) => sum + end - start, 0);
+    assertEquals(heap.free.pages, (heap.size - foreign) / PAGE - 1);
+  }
+});
+
+Deno.test("heap: a run at the end does not grow in place over somebody else's pages", () => {
+  const heap = freshHeap(), p = heap.getPages(15); // all there is
+  heap.memory.grow(1);
+  assertFalse(heap.extendPages(p, 15, 1));
+  assertGreater(heap.getPages(1), 2 * WASM_PAGE - 1);
+});
+
+Deno.test("heap: over a memory that somebody else made", () => {
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: 8 });
+  new Uint8Array(memory.buffer).fill(0xee, 0, 10_000);
+  const heap = new Heap({ memory, start: 10_000 });
+  assertEquals(heap.memory, memory);
+  assertEquals(heap.start, 3 * PAGE); // the first whole page
+  assertEquals(heap.free.pages, 32 - 3);
+  const p = heap.getPages(29);
+  assertEquals(p, heap.start);
+  heap.u8.fill(1, p, p + 29 * PAGE);
+  const q = heap.getPages(64);
+  assertEquals(q, 2 * WASM_PAGE);
+  assertEquals(heap.getPages(1000), 0); // more than its maximum, which only the memory knows
+  heap.u8.fill(2, q, q + 64 * PAGE);
+  heap.putPages(p, 29);
+  heap.putPages(q, 64);
+  assertAllFree(heap);
+  assert(heap.u8.subarray(0, 10_000).every((byte) => byte === 0xee));
+});
+
+Deno.test("heap: over a memory without a start, everything there is stays theirs", () => {
+  const memory = new WebAssembly.Memory({ initial: 2 });
+  const heap = new Heap({ memory });
+  assertEquals(heap.free.pages, 0);
+  assertEquals(heap.getPages(1), 2 * WASM_PAGE);
+});
+
+Deno.test("heap: two heaps share one memory", () => {
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const heaps = [new Heap({ memory, start: 0 }), new Heap({ memory })];
+  const out: { heap: Heap; p: number; n: number; byte: number }[] = [];
+  for (let i = 0; i < 80; i++) {
+    const heap = heaps[i % 2], n = 1 + i % 9, p = heap.getPages(n);
+    heap.u8.fill(i, p, p + n * PAGE);
+    out.push({ heap, p, n, byte: i });
+  }
+  for (const { heap, p, n, byte } of out) {
+    assert(heap.u8.subarray(p, p + n * PAGE).every((b) => b === byte));
+    heap.putPages(p, n);
+  }
+});
+
+Deno.test("heap: empty at first, and with no room to grow", () => {
+  const empty = new Heap({ initial: 0 });
+  assertEquals([empty.size, empty.free.pages], [0, 0]);
+  assertEquals(empty.getPages(16), PAGE);
+  assertViewsCover(empty);
+  const none = new Heap({ initial: 0, maximum: 0 });
+  assertEquals(none.getPages(1), 0);
+});
+
+Deno.test("heap: up to the end of 4 GiB", () => {
+  const heap = freshHeap({ maximum: 65536 });
+  const low = heap.getPages(2 ** 19 + 1000); // over 2 GiB
+  const high = heap.getPages(1);
+  assertEquals(high, (2 ** 19 + 1001) * PAGE);
+  const rest = 2 ** 20 - 1 - (2 ** 19 + 1002);
+  assertEquals(heap.getPages(rest + 1), 0); // the last page is never handed out: its end would be no address
+  const last = heap.getPages(rest);
+  assertEquals(last + rest * PAGE, 2 ** 32 - PAGE);
+  assertEquals(heap.getPages(1), 0);
+  heap.u8[last + rest * PAGE - 1] = 42;
+  heap.u32[high >>> 2] = 7;
+  assertEquals([heap.u8[2 ** 32 - PAGE - 1], heap.u32[high >>> 2]], [42, 7]);
+  assertViewsCover(heap);
+  heap.putPages(high, 1);
+  assertFalse(heap.extendPages(low, 2 ** 19 + 1000, 2));
+  assert(heap.extendPages(low, 2 ** 19 + 1000, 1));
+  heap.putPages(low, 2 ** 19 + 1001);
+  heap.putPages(last, rest);
+  assertAllFree(heap);
+});

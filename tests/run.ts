@@ -1,0 +1,48 @@
+/**
+ * Runs every check there is, one after the other, and ends with a line `N passed, N failed`: `deno task test`.
+ *
+ * The tests run twice, with layers specialised and plain. A check that is not a test run counts as one test.
+ */
+
+const CHECKS: [what: string, ...args: string[]][] = [
+  ["formatting", "fmt", "--check"],
+  ["lint", "lint"],
+  ["types", "check", "."],
+  ["documentation lint", "doc", "--lint", "mod.ts", "layers/mod.ts", "std/mod.ts", "testing/mod.ts"],
+  ["publishing", "publish", "--dry-run", "--allow-dirty"],
+  ["tests, specialised", "test", "-A", "tests/"],
+  ["tests, plain", "test", "-A", "--preload", "tests/plain.ts", "tests/"],
+  [
+    "examples in documentation",
+    "test",
+    "-A",
+    "--doc",
+    "README.md",
+    "CONTRIBUTING.md",
+    "*.ts",
+    "layers/",
+    "std/",
+    "testing/",
+  ],
+];
+
+let passed = 0, failed = 0;
+
+for (const [what, ...args] of CHECKS) {
+  console.log(`\n== ${what}: deno ${args.join(" ")}`);
+  const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "inherit" }).spawn();
+  let output = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    Deno.stdout.writeSync(new TextEncoder().encode(text));
+    output += text;
+  }
+  const { success } = await child.status;
+  // deno-lint-ignore no-control-regex -- colours
+  const counts = output.replace(/\x1b\[[0-9;]*m/g, "").match(/\| (\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed/);
+  const wrong = Number(counts?.[2] ?? 0);
+  passed += Number(counts?.[1] ?? (success ? 1 : 0));
+  failed += success ? wrong : Math.max(wrong, 1);
+}
+
+console.log(`\n${passed} passed, ${failed} failed`);
+Deno.exit(failed === 0 ? 0 : 1);
