@@ -4,6 +4,8 @@
  * @module
  */
 
+import { show } from "./errors.ts";
+
 /** The five figures of a layer that measures. `nalloc - nfree` blocks of `szalloc - szfree` bytes are out. */
 export interface Gauge {
   /** Calls of `get` that were served. */
@@ -30,6 +32,7 @@ export interface Gauge {
  * ```
  */
 export function formatGauge(g: Gauge): string {
+  if (typeof g?.nalloc !== "number") throw new TypeError(`Cannot format as figures: expected a gauge, got ${show(g)}`);
   return `${count(g.nalloc)} allocated, ${count(g.nfree)} freed; ` +
     `${formatBytes(g.szalloc)} allocated, ${formatBytes(g.szfree)} freed, peak ${formatBytes(g.watermark)}; ` +
     `${count(g.nalloc - g.nfree)} live, ${formatBytes(g.szalloc - g.szfree)}`;
@@ -37,6 +40,7 @@ export function formatGauge(g: Gauge): string {
 
 /** A number of bytes for people: exact below 10,000, then with a binary unit and one decimal. */
 export function formatBytes(bytes: number): string {
+  if (typeof bytes !== "number") throw new TypeError(`Cannot format as bytes: expected a number, got ${show(bytes)}`);
   const units = ["KiB", "MiB", "GiB", "TiB", "PiB"];
   if (Math.abs(bytes) < 10_000) return `${count(bytes)} B`;
   let unit = -1;

@@ -138,7 +138,7 @@ const groundAllocator: AnyAllocator = new Allocator(stats(bonwick(mmap())));
 groundAllocator._enter(undefined);
 
 /**
- * What serves allocations now. While some `enterAsync` is under way, that depends on who asks, wherever no `enter` or
+ * What serves allocations now. Once there has been an `enterAsync`, that depends on who asks, wherever no `enter` or
  * `escape` is on the call stack: there `current` is `ambient`, which looks it up. Programs without pay nothing.
  */
 let current: AnyAllocator = groundAllocator;
@@ -196,13 +196,13 @@ export function enter<S, T>(a: Allocator<S>, f: () => T): T {
   a._enter(top());
   let result;
   try {
-    result = serve(a, f);
+    result = settled("enter a region", serve(a, f), "enterAsync");
   } catch (e) {
     closeAfter(a);
     throw e;
   }
   a._close();
-  return settled("enter a region", result, "enterAsync");
+  return result;
 }
 
 /**
@@ -239,21 +239,16 @@ export function escape<T>(f: () => T): T {
 export async function enterAsync<S, T>(a: Allocator<S>, f: () => Promise<T> | T): Promise<T> {
   assertAllocator("enter", a);
   assertFunction("enter a region", "body", f);
-  const tasks = ambientTasks();
+  const storage = ambientTasks();
   a._enter(top());
-  tasks.live++;
+  // For good: what a task does after its region has been closed must not go to the ground region in silence
   bottom = ambient;
   let result;
   try {
-    result = await atBottom(() => tasks.storage.run(a, f));
+    result = await atBottom(() => storage.run(a, f));
   } catch (e) {
     closeAfter(a);
     throw e;
-  } finally {
-    if (--tasks.live === 0) {
-      bottom = groundAllocator;
-      if (current === ambient) switchTo(bottom);
-    }
   }
   a._close();
   return result;
@@ -278,7 +273,7 @@ export function bytealloc(size: number, align = 16): Ptr {
  * @internal
  */
 export function bump(size: number, align: number): Ptr {
-  const p = ((window.ptr + (align - 1)) & -align) >>> 0, end = p + size;
+  const p = ((window.ptr + (align - 1)) & -align) >>> 0, end = p + (size >>> 0);
   if (end > window.end || (size >>> 0) !== size || size === 0 || !isAlignment(align)) return 0;
   window.ptr = end;
   return p;
@@ -359,9 +354,9 @@ interface AsyncStorage {
   run<T>(a: AnyAllocator, f: () => T): T;
 }
 
-let tasks: { storage: AsyncStorage; live: number } | undefined;
+let tasks: AsyncStorage | undefined;
 
-function ambientTasks(): { storage: AsyncStorage; live: number } {
+function ambientTasks(): AsyncStorage {
   if (tasks === undefined) {
     // Not an import: in a browser there is nothing to import
     const { process } = globalThis as { process?: { getBuiltinModule?(id: string): unknown } };
@@ -369,13 +364,13 @@ function ambientTasks(): { storage: AsyncStorage; live: number } {
     if (hooks === undefined) {
       throw new Error("Cannot enter a region asynchronously: this runtime has no AsyncLocalStorage to keep it");
     }
-    tasks = { storage: new hooks.AsyncLocalStorage(), live: 0 };
+    tasks = new hooks.AsyncLocalStorage();
   }
   return tasks;
 }
 
 function asyncTop(): AnyAllocator {
-  return tasks?.storage.getStore() ?? groundAllocator;
+  return tasks?.getStore() ?? groundAllocator;
 }
 
 /** Serves each request from the region of the asynchronous task that asks. */
@@ -427,7 +422,8 @@ function asyncRefusal(action: string, instead?: string): TypeError {
 function assertRequest(size: number, align: number): void {
   assertInteger("allocate", "size in bytes", size, 0, ADDRESS_SPACE - 1);
   if (!isAlignment(align)) {
-    throw new RangeError(`Cannot allocate: alignment must be 1, 2, 4, 8 or 16, got ${show(align)}`);
+    const Wrong = typeof align === "number" ? RangeError : TypeError;
+    throw new Wrong(`Cannot allocate: alignment must be 1, 2, 4, 8 or 16, got ${show(align)}`);
   }
 }
 

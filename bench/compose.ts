@@ -1,7 +1,7 @@
 /** What composing layers costs: stacks against the same with nothing composed, in one process. */
 
 import { type AnyLayer, batch, bonwick, bypass, check, chunk, type Layer, mmap, specialise, stats } from "../mod.ts";
-import { flags } from "./args.ts";
+import { readArgs, readInteger } from "../examples/cli.ts";
 import { freelist } from "./freelist.ts";
 import { chunkWithStats, freelistWithStats } from "./fused.ts";
 import { progress, publish, quantile, round, table, VERDICT, verdict } from "./report.ts";
@@ -14,8 +14,9 @@ deno task bench:compose [--rounds=N] [--keep]
 --rounds=N  short samples of each stack, interleaved (300)
 --keep      write the figures to bench/README.md; so they are anyway with 300 rounds or more`;
 
-const { rounds, keep } = flags({ help, flags: { rounds: 300, keep: false } });
+const { flags } = readArgs(help, ["rounds", "keep"], 0);
 const PAIRS = 60_000, LOOPS = 5, WARMUP = 20 * LOOPS;
+const rounds = readInteger("--rounds", flags.rounds, 300, LOOPS, 100_000);
 
 /** A stack, and the times of a pair in nanoseconds, by loop. */
 class Runner {
@@ -144,5 +145,5 @@ await publish(
     table([["stack", "ns/pair", "loops", "compared with", "ratio", "unspecialised", "ratio"], ...on.map(times)]),
     table([VERDICT, ...wanted.map((row) => verdict(`${row.name} / ${row.to!.name}`, ratio(row), "<=", row.wanted!))]),
   ].join("\n\n"),
-  keep || rounds >= 300,
+  flags.keep !== undefined || rounds >= 300,
 );

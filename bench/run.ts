@@ -1,6 +1,6 @@
 /** Runs the workloads by the contenders, each in a process of its own, and makes a table of their ratios. */
 
-import { flags, refuse, select } from "./args.ts";
+import { fail, readArgs, readInteger } from "../examples/cli.ts";
 import { contenders as allContenders, load } from "./contenders/mod.ts";
 import { progress, publish, round, table, VERDICT, verdict } from "./report.ts";
 import { roundOf, workloads as allWorkloads } from "./workloads.ts";
@@ -17,9 +17,16 @@ deno task bench [--workload=NAMES] [--contender=NAMES] [--rounds=N] [--quick] [-
 
 A figure is the mean of a process's samples, and of the rounds the quietest.`;
 
-const only = flags({ help, flags: { workload: "", contender: "", rounds: 5, quick: false, keep: false } });
-const workloads = select("workload", only.workload, Object.keys(allWorkloads));
-const contenders = select("contender", only.contender, allContenders);
+const { flags } = readArgs(help, ["workload", "contender", "rounds", "quick", "keep"], 0);
+const workloads = select("workload", Object.keys(allWorkloads)), contenders = select("contender", allContenders);
+const rounds = readInteger("--rounds", flags.rounds, 5, 1, 1000), quick = flags.quick !== undefined;
+
+/** Names chosen by a flag, as in "pair,fifo"; all of them without it. */
+function select(flag: string, all: readonly string[]): readonly string[] {
+  const names = flags[flag]?.split(",") ?? all;
+  for (const name of names) if (!all.includes(name)) fail(`--${flag} must be of ${all.join(", ")}, got "${name}"`);
+  return all.filter((name) => names.includes(name));
+}
 
 interface Cell {
   readonly workload: string;
@@ -35,11 +42,11 @@ for (const contender of contenders) {
     if (roundOf(allWorkloads[workload], c) !== undefined) cells.push({ workload, contender, ns: [] });
   }
 }
-if (cells.length === 0) refuse("Cannot run these: none of the contenders is up to any of the workloads");
+if (cells.length === 0) fail("none of these contenders is up to any of these workloads");
 cells.sort((a, b) => workloads.indexOf(a.workload) - workloads.indexOf(b.workload));
 
-const start = performance.now(), total = cells.length * only.rounds;
-for (let r = 0, done = 0; r < only.rounds; r++) {
+const start = performance.now(), total = cells.length * rounds;
+for (let r = 0, done = 0; r < rounds; r++) {
   for (const cell of cells) {
     const left = done === 0 ? "" : `, ${Math.ceil((performance.now() - start) / done * (total - done) / 1000)} s left`;
     progress(`[${++done}/${total}] round ${r + 1}: ${cell.workload}, ${cell.contender}${left}`);
@@ -47,15 +54,19 @@ for (let r = 0, done = 0; r < only.rounds; r++) {
   }
 }
 
-const full = only.workload === "" && only.contender === "" && !only.quick;
-await publish("workloads", [times(), figures()].filter((t) => t !== "").join("\n\n"), full || only.keep);
+const full = flags.workload === undefined && flags.contender === undefined && !quick;
+await publish(
+  "workloads",
+  [times(), figures(), await legend()].filter((t) => t !== "").join("\n\n"),
+  full || flags.keep !== undefined,
+);
 
 /** Nanoseconds an operation, as a fresh process has it. */
 async function measure({ workload, contender }: Cell): Promise<number> {
   const one = new URL("one.ts", import.meta.url).href;
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["bench", "--json", "--no-check", "--allow-read", "--allow-env", one, "--", workload, contender].concat(
-      only.quick ? ["quick"] : [],
+      quick ? ["quick"] : [],
     ),
     cwd: new URL("..", import.meta.url),
     env: { NO_COLOR: "1" },
@@ -97,4 +108,11 @@ function figures(): string {
     verdict("enter an arena, get, leave / pair of bonwick", time("enter", "region_arena") / pair("bonwick"), "<=", 60),
   ].filter(([, , got]) => got !== "NaN");
   return rows.length === 0 ? "" : table([VERDICT, ...rows]);
+}
+
+/** What the workloads and contenders are. */
+async function legend(): Promise<string> {
+  const about = await Promise.all(contenders.map(async (name) => [name, (await load(name)).about]));
+  const lines = [...workloads.map((name) => [name, allWorkloads[name].about]), ...about];
+  return lines.map(([name, about]) => `- **${name}**: ${about}`).join("\n");
 }

@@ -1,6 +1,6 @@
 /** Whole programs that build binary trees: the example, in its regions, against others that do the same. */
 
-import { flags } from "./args.ts";
+import { readArgs, readInteger } from "../examples/cli.ts";
 import { progress, publish, quantile, table, VERDICT, verdict } from "./report.ts";
 
 const help = `Times whole programs that build binary trees, and reads their peak memory.
@@ -11,7 +11,9 @@ deno task bench:trees [--depth=N] [--rounds=N] [--keep]
 --rounds=N  runs of each program, interleaved (5)
 --keep      write the figures to bench/README.md; so they are anyway at depth 20`;
 
-const { depth, rounds, keep } = flags({ help, flags: { depth: 20, rounds: 5, keep: false } });
+const { flags } = readArgs(help, ["depth", "rounds", "keep"], 0);
+const depth = readInteger("--depth", flags.depth, 20, 6, 26),
+  rounds = readInteger("--rounds", flags.rounds, 5, 1, 1000);
 const ROOT = new URL("..", import.meta.url);
 
 interface Program {
@@ -32,10 +34,11 @@ const programs: Program[] = [
   deno("bump", "bench/trees/bump.ts", `${depth}`),
   ...stacks.map((stack) => deno(`region, ${stack}`, "examples/binarytree.ts", `${depth}`, `--stack=${stack}`)),
 ];
+let expected: string | undefined;
 const folder = await Deno.makeTempDir();
 try {
   if (await compile(`${folder}/trees`)) programs.push(program("C", `${folder}/trees`, `${depth}`));
-  else progress("Skipped C: there is no cc here that builds bench/trees/trees.c\n");
+  else console.error("SKIPPED C: there is no cc here that builds bench/trees/trees.c");
   for (let r = 0; r < rounds; r++) {
     for (let i = 0; i < programs.length; i++) {
       const p = programs[(i + r) % programs.length];
@@ -46,7 +49,7 @@ try {
 } finally {
   await Deno.remove(folder, { recursive: true });
 }
-await publish("trees", [times(), figures()].join("\n\n"), keep || depth === 20);
+await publish("trees", depth === 20 ? `${times()}\n\n${figures()}` : times(), flags.keep !== undefined || depth === 20);
 
 /** Builds the program in C; false where it cannot be built. */
 async function compile(out: string): Promise<boolean> {
@@ -61,11 +64,11 @@ async function compile(out: string): Promise<boolean> {
 /** Runs a program once, to its end. */
 async function run({ name, command, wall, peak }: Program): Promise<void> {
   const start = performance.now();
-  const child = new Deno.Command(command[0], { args: command.slice(1), cwd: ROOT, stdout: "null", stderr: "piped" })
+  const child = new Deno.Command(command[0], { args: command.slice(1), cwd: ROOT, stdout: "piped", stderr: "piped" })
     .spawn();
   let highest = NaN;
   const poll = setInterval(() => highest = peakOf(child.pid) ?? highest, 10);
-  const { success, stderr } = await child.output();
+  const { success, stdout, stderr } = await child.output();
   clearInterval(poll);
   wall.push(performance.now() - start);
   peak.push(highest);
@@ -73,6 +76,15 @@ async function run({ name, command, wall, peak }: Program): Promise<void> {
     console.error(`\n${new TextDecoder().decode(stderr)}\nCannot time ${name}: it has failed`);
     Deno.exit(1);
   }
+  const counted = nodes(new TextDecoder().decode(stdout));
+  expected ??= counted;
+  if (counted !== expected) throw new Error(`Cannot trust ${name}: it counted ${counted} nodes, not ${expected}`);
+}
+
+/** The numbers of nodes that a program has counted, at the ends of its first lines. */
+function nodes(output: string): string {
+  const lines = Math.floor((depth - 4) / 2) + 3; // for the stretched tree, each depth, the long-lived tree
+  return output.split("\n").slice(0, lines).map((line) => /\d*$/.exec(line)![0]).join(", ");
 }
 
 /** The most memory that a process has had so far, in KiB, if it still runs and the system tells. */
@@ -103,6 +115,7 @@ function times(): string {
   return table([[`binary trees, depth ${depth}`, "wall", "to objects", "peak memory", "to objects"], ...rows]);
 }
 
+/** The figures that are wanted, which are of depth 20. */
 function figures(): string {
   const figure = (of: "wall" | "peak", stack: string, to: string, wanted: number) =>
     verdict(`${of}: region, ${stack} / ${to}`, ratio(of, `region, ${stack}`, to), "<=", wanted);

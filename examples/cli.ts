@@ -8,24 +8,36 @@ export interface Args {
   readonly words: string[];
   /** Value of each `--flag=value` that was given. */
   readonly flags: Readonly<Record<string, string>>;
+  /** The flags without a value that were given. */
+  readonly switches: ReadonlySet<string>;
 }
 
 /**
  * Reads the arguments of a command. With `--help` it prints the help and exits; for a flag that the command does not know,
- * or words it does not take, it complains and exits.
+ * or words it does not take, it complains and exits. `known` flags take a value, `switches` do not.
  */
-export function readArgs(help: string, known: readonly string[], mostWords: number): Args {
-  const args = parseArgs(Deno.args, { string: [...known, "_"], boolean: ["help"] }) as Record<string, unknown>;
+export function readArgs(
+  help: string,
+  known: readonly string[],
+  mostWords: number,
+  switches: readonly string[] = [],
+): Args {
+  const args: Record<string, unknown> = parseArgs(Deno.args, {
+    string: [...known, "_"],
+    boolean: ["help", ...switches],
+  });
   const { _: words, help: wanted, ...flags } = args as { _: string[]; help: boolean } & Record<string, string>;
   if (wanted) {
     console.log(help.trim());
     Deno.exit(0);
   }
+  const given = new Set(switches.filter((name) => args[name] === true));
+  for (const name of switches) delete flags[name];
   for (const flag of Object.keys(flags)) {
     if (!known.includes(flag)) fail(`unknown flag --${flag}, see --help`);
   }
   if (words.length > mostWords) fail(`unexpected argument "${words[mostWords]}", see --help`);
-  return { words, flags: flags as Record<string, string> };
+  return { words, flags, switches: given };
 }
 
 /** An integer argument, or `otherwise` if there is none. */

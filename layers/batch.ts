@@ -38,7 +38,7 @@ export interface Batch<S> {
  */
 export const batch: <S>(base: Layer<S>) => Layer<Batch<S>> = layer(
   function batch<S>(base: Layer<S>): Layer<Batch<S>> {
-    const heap = base.heap;
+    const { heap, get, put } = base;
     return {
       heap,
       init: () => ({ base: base.init(), out: { table: 0, slots: 0, blocks: 0 } }),
@@ -48,13 +48,13 @@ export const batch: <S>(base: Layer<S>) => Layer<Batch<S>> = layer(
       },
       get: (s, size, align) => {
         if (!reserve(base, s.base, s.out)) return 0;
-        const p = base.get(s.base, size, align);
+        const p = get(s.base, size, align);
         if (p !== 0) add(heap, s.out, p, size);
         return p;
       },
       put: (s, p, size) => {
         if (sizeOf(heap, s.out, p) < 0) throw new RangeError(`Cannot put the block at ${p}: it is not out`);
-        base.put(s.base, p, size); // which may refuse it: then it is still booked
+        put(s.base, p, size); // which may refuse it: then it is still booked
         remove(heap, s.out, p);
       },
     };

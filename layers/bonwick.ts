@@ -61,7 +61,7 @@ export const bonwick = <S>(base: Layer<S>): Layer<Bonwick<Batch<S>>> => slabs(ba
 
 const slabs = layer(function bonwick<S>(base: Layer<S>): Layer<Bonwick<S>> {
   const LARGEST = 2048; // bytes in a block of the last bucket
-  const SLAB = 2 ** 14; // bytes
+  const SLAB = 16384; // bytes
   const SPAN = 16 * SLAB;
   const HEADER = 32; // bytes, of the words that these are the indices of:
   const FREE = 0, USED = 1, NEXT = 2, PREV = 3, SPAN_OF = 4; // of a slab: block, blocks, slab, slab, slab
@@ -74,7 +74,7 @@ const slabs = layer(function bonwick<S>(base: Layer<S>): Layer<Bonwick<S>> {
 
   /** Leading zeros of the size less one: 28 for up to 16 bytes, ... 21 for up to 2048; less for a big block. */
   const bucketOf = (size: number): number => Math.clz32((size - 1) | 15);
-  const sizeOf = (bucket: number): number => 2 ** (32 - bucket);
+  const sizeOf = (bucket: number): number => 1 << (32 - bucket);
 
   /** Links a slab in front of the list that begins with `head`. */
   const link = (slab: Ptr, head: Ptr): void => {

@@ -33,13 +33,14 @@ export const bypass: {
   <S>(base: Gauged<S>): Gauged<Bypass<S>>;
   <S>(base: Layer<S>): Layer<Bypass<S>>;
 } = layer(function bypass<S>(base: Layer<S>): Gauged<Bypass<S>> {
+  const { heap, get, put } = base; // constants, which an engine inlines; members it would look up
   return {
-    heap: base.heap,
+    heap,
     stateless: true,
     init: () => base.init(),
     deinit: (s) => base.deinit(s),
-    get: (s, size, align) => base.get(s, size, align),
-    put: (s, p, size) => base.put(s, p, size),
+    get: (s, size, align) => get(s, size, align),
+    put: (s, p, size) => put(s, p, size),
     ...(base.gauge && { gauge: (s) => base.gauge!(s) }),
     ...(base.window && { window: (s) => base.window!(s) }),
   } as Gauged<Bypass<S>>;

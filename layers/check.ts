@@ -62,8 +62,9 @@ export const check: <S>(base: Gauged<S>) => Gauged<Check<S>> = layer(
     if (typeof base.gauge !== "function") {
       throw new TypeError("Cannot compose check: the layer below must have a gauge, as stats(...) has");
     }
+    const { heap, get, put } = base;
     return {
-      heap: base.heap,
+      heap,
       stateless: true,
       init: () => base.init(),
       deinit: (s) => {
@@ -71,8 +72,8 @@ export const check: <S>(base: Gauged<S>) => Gauged<Check<S>> = layer(
         const g = base.gauge(s);
         if (g.nalloc !== g.nfree || g.szalloc !== g.szfree) throw new LeakError(g);
       },
-      get: (s, size, align) => base.get(s, size, align),
-      put: (s, p, size) => base.put(s, p, size),
+      get: (s, size, align) => get(s, size, align),
+      put: (s, p, size) => put(s, p, size),
       gauge: (s) => base.gauge(s),
     };
   },

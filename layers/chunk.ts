@@ -53,7 +53,8 @@ export interface Chunk<S> extends Window {
 export const chunk: <S>(base: Layer<S>, bytes: number) => Layer<Chunk<S>> = layer(
   function chunk<S>(base: Layer<S>, bytes: number): Layer<Chunk<S>> {
     assertInteger("compose chunk", "bytes in a chunk", bytes, 64, 2 ** 30);
-    const RECORD = 16;
+    const RECORD = 16; // bytes
+    bytes |= 0; // an integer also where it came as a float, as 2 ** 16 does: sums of it are kept in the state
     const heap = base.heap;
 
     /** Books the run of `size` bytes at `run` in the record at `record`. */
@@ -85,7 +86,7 @@ export const chunk: <S>(base: Layer<S>, bytes: number) => Layer<Chunk<S>> = laye
 
     const get = (s: Chunk<S>, size: number, align = 16): Ptr => {
       const p = ((s.ptr + (align - 1)) & -align) >>> 0;
-      const end = p + size;
+      const end = p + (size >>> 0);
       if (end > s.end || size === 0) return refill(s, size, align) >>> 0; // >>> 0 tells the engine that it is an integer
       s.ptr = end;
       return p;

@@ -42,12 +42,13 @@ export interface Stats<S> {
  */
 export const stats: <S>(base: Layer<S>) => Gauged<Stats<S>> = layer(
   function stats<S>(base: Layer<S>): Gauged<Stats<S>> {
+    const { heap, get, put } = base;
     return {
-      heap: base.heap,
+      heap,
       init: () => ({ base: base.init(), nalloc: 0, nfree: 0, szalloc: 0, szfree: 0, watermark: 0 }),
       deinit: (s) => base.deinit(s.base),
       get: (s, size, align) => {
-        const p = base.get(s.base, size, align);
+        const p = get(s.base, size, align);
         if (p === 0) return 0;
         s.nalloc++;
         s.szalloc += size;
@@ -56,7 +57,7 @@ export const stats: <S>(base: Layer<S>) => Gauged<Stats<S>> = layer(
         return p;
       },
       put: (s, p, size) => {
-        base.put(s.base, p, size);
+        put(s.base, p, size);
         s.nfree++;
         s.szfree += size;
       },

@@ -50,8 +50,9 @@ export { bytefree };
  * Throws a `TypeError` if the type is a struct on another heap than the region's.
  */
 export function alloc<V>(type: Type<V>): Ptr {
-  let p = type.heap === heap ? bump(type.size, type.align) : 0;
+  let p = type?.heap === heap ? bump(type.size, type.align) : 0;
   if (p === 0) {
+    if (typeof type?.load !== "function") assertType("allocate", type);
     heapFor(type);
     p = regionAlloc(type.size, type.align);
     if (p === 0) throw new OutOfMemoryError(type.size);
@@ -99,14 +100,14 @@ export function free<V>(type: Type<V>, p: Ptr): void {
   if (p % type.align !== 0) {
     throw new RangeError(`Cannot free a ${type.name}: its address must be a multiple of ${type.align}, got ${p}`);
   }
+  heapFor(type);
   bytefree(p, type.size);
 }
 
 /** The heap of the current region. Throws a `TypeError` if `type` is bound to another one. */
 export function heapFor<V>(type: Type<V>): Heap {
   const top = topHeap();
-  if (type.heap !== top && type.heap !== undefined) {
-    assertType("allocate", type);
+  if (type?.heap !== top && type?.heap !== undefined) {
     throw new TypeError(`Cannot allocate ${type.name}: its accessors are for another heap, use type.on(heap)`);
   }
   return top;

@@ -85,8 +85,10 @@ export function rehash<K, V>(t: Table<K, V>, cap: number): void {
   header.ptr = ptr;
   header.cap = cap;
   heap.u8.fill(0, ptr, ptr + cap * 4);
-  heap.u8.fill(0, entry(t, cap), entry(t, cap) + t._stride);
-  if (had === 0) return;
+  if (had === 0) {
+    heap.u8.fill(0, entry(t, cap), entry(t, cap + 1)); // keys have their padding from the spare entry
+    return;
+  }
   for (let i = 0; i < had; i++) {
     const hash = heap.u32[(old >>> 2) + i];
     if (hash !== 0) insert(t, hash, from + i * t._stride);

@@ -14,7 +14,7 @@ import { bytealloc, bytefree } from "./alloc.ts";
 import { scalarsIn } from "./bytes.ts";
 import { kindOf, load, store } from "./element.ts";
 import { assertType, f32, f64, type Type } from "./type.ts";
-import { decode, encode, isShortAscii, writeAscii } from "./utf8.ts";
+import { decode, encode, writeShortAscii } from "./utf8.ts";
 
 /** How a table deals with keys `K`. */
 export interface KeyType<K> {
@@ -58,6 +58,7 @@ export function keyTypeOf<K>(type: Type<K> | StringKey): KeyType<K> {
 
 function plain<K>(type: Type<K>): KeyType<K> {
   const kind = kindOf(type), words = Math.ceil(type.size / 4);
+  if (kind < 6 || kind === 10) return word(kind, type);
   const floats: [type: Type<number>, offset: number][] = [];
   scalarsIn(type, 0, (t, offset) => {
     if (t === f32 || t === f64) floats.push([t, offset]);
@@ -88,6 +89,23 @@ function plain<K>(type: Type<K>): KeyType<K> {
   };
 }
 
+/** Keys of one word, and none of them a float. */
+function word<K>(kind: number, type: Type<K>): KeyType<K> {
+  return {
+    name: type.name,
+    size: 4,
+    align: 4,
+    stage: (heap, p, key) => {
+      store(kind, type, heap, p, 0, key);
+      return finish(heap.u32[p >>> 2]);
+    },
+    same: ({ u32 }, p, q) => u32[p >>> 2] === u32[q >>> 2],
+    own: () => {},
+    disown: () => {},
+    load: (heap, p) => load(kind, type, heap, p, 0),
+  };
+}
+
 /** The text that is staged: its UTF-8, and how many bytes of that. */
 const short: Uint8Array = new Uint8Array(64);
 let bytes: Uint8Array = short, length = 0;
@@ -100,8 +118,7 @@ const texts: KeyType<string> = {
     if (typeof key !== "string") {
       throw new TypeError(`Cannot look up in a table: key must be a string, got ${show(key)}`);
     }
-    if (isShortAscii(key)) writeAscii(bytes = short, 0, key);
-    else bytes = encode(key);
+    bytes = writeShortAscii(short, 0, key) ? short : encode(key);
     length = bytes === short ? key.length : bytes.length;
     let h = length;
     for (let i = 0; i < length; i++) h = Math.imul(h ^ bytes[i], 0x01000193);

@@ -88,13 +88,12 @@ export function slgrow<V>(s: Slice<V>, len: number): Slice<V> {
  * Throws a `TypeError` if `s` is a view, whose length is fixed: `sldup(s)` is a slice of its own.
  */
 export function slpush<V>(s: Slice<V>, value: V): Slice<V> {
-  const { len } = s;
-  if (!(len < s.cap) || s.view) {
+  if (!(s?.len < s?.cap)) { // it is full, or a view, or no slice at all
     assertOwner("push to", s);
-    reserve(s, len + 1);
+    reserve(s, s.len + 1);
   }
-  store(s._kind, s.type, s.heap, s.ptr, len, value);
-  (s as Header<V>).len = len + 1;
+  store(s._kind, s.type, s.heap, s.ptr, s.len, value);
+  (s as Header<V>).len++;
   return s;
 }
 

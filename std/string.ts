@@ -11,7 +11,7 @@ import { equal } from "./bytes.ts";
 import { assertSlice, type Slice } from "./header.ts";
 import { slalloc } from "./slice.ts";
 import { u8 } from "./type.ts";
-import { decode, encode, isShortAscii, writeAscii } from "./utf8.ts";
+import { decode, encode, isShortAscii, writeShortAscii } from "./utf8.ts";
 
 /**
  * A text as UTF-8, from the current region. A lone surrogate becomes U+FFFD.
@@ -33,7 +33,7 @@ export function str(text: string): Slice<number> {
   if (typeof text !== "string") throw new TypeError(`Cannot make a string: expected a text, got ${show(text)}`);
   if (isShortAscii(text)) {
     const s = slalloc(u8, text.length);
-    writeAscii(s.heap.u8, s.ptr, text);
+    writeShortAscii(s.heap.u8, s.ptr, text);
     return s;
   }
   const bytes = encode(text), s = slalloc(u8, bytes.length);

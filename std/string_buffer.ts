@@ -14,7 +14,7 @@ import { slalloc, slfree, slgrow, slpush } from "./slice.ts";
 import { sljoin } from "./slices.ts";
 import { assertBytes, text as textOf } from "./string.ts";
 import { u8 } from "./type.ts";
-import { encode, isShortAscii, writeAscii } from "./utf8.ts";
+import { encode, writeShortAscii } from "./utf8.ts";
 
 /** A string in the making. Made by {@linkcode mksb}. */
 export class StringBuffer {
@@ -66,9 +66,9 @@ export function sbputs(sb: StringBuffer, text: string): StringBuffer {
     throw new TypeError(`Cannot add to a string buffer: expected a text, got ${show(text)}`);
   }
   const { bytes } = sb, { len } = bytes;
-  if (isShortAscii(text)) {
+  reserve(bytes, len + text.length); // no text takes less
+  if (writeShortAscii(bytes.heap.u8, bytes.ptr + len, text)) {
     slgrow(bytes, len + text.length);
-    writeAscii(bytes.heap.u8, bytes.ptr + len, text);
   } else {
     const utf8 = encode(text);
     slgrow(bytes, len + utf8.length);

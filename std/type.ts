@@ -109,13 +109,18 @@ function scalar<V>(
   store: (heap: Heap, p: Ptr, value: V) => void,
   access: (heap: Heap, offset: number) => Pick<Field<V>, "get" | "set">,
 ): Type<V> {
+  const kind = name === "bool" ? "boolean" : size === 8 && name !== "f64" ? "bigint" : "number";
   const type: Type<V> = {
     name,
     size,
     align: size,
     heap: undefined,
     load,
-    store,
+    store: (heap, p, value) => {
+      // deno-lint-ignore valid-typeof
+      if (typeof value !== kind) throw new TypeError(`Cannot store as ${name}: expected a ${kind}, got ${show(value)}`);
+      store(heap, p, value);
+    },
     field: (heap, offset) => {
       const { get, set } = access(heap, offset);
       return { type, offset, get, set };
@@ -317,6 +322,10 @@ export function struct<F extends FieldTypes>(types: F, heap: Heap = defaultHeap)
     );
   }
   const names = Object.keys(types), offsets: number[] = [];
+  const index = names.find((name) => /^\d+$/.test(name));
+  if (index !== undefined) {
+    throw new TypeError(`Cannot make a struct: ${show(index)} is an index, not the name of a field`);
+  }
   let end = 0, align = 1;
   for (const name of names) {
     const type = types[name];
@@ -334,6 +343,9 @@ export function struct<F extends FieldTypes>(types: F, heap: Heap = defaultHeap)
     return value as ValuesOf<F>;
   };
   const store = (heap: Heap, p: Ptr, value: ValuesOf<F>): void => {
+    for (const name of names) {
+      if (value?.[name] === undefined) throw new TypeError(`Cannot store as ${type.name}: ${name} is missing`);
+    }
     for (let i = 0; i < names.length; i++) types[names[i]].store(heap, p + offsets[i], value[names[i]]);
   };
   const fieldsAt = (heap: Heap, base: number): FieldsOf<F> => {

@@ -20,9 +20,16 @@ export function isShortAscii(text: string): boolean {
   return true;
 }
 
-/** Writes a text of ASCII at `p`. */
-export function writeAscii(u8: Uint8Array, p: Ptr, text: string): void {
-  for (let i = 0; i < text.length; i++) u8[p + i] = text.charCodeAt(i);
+/** Writes a text at `p`, in as many bytes as it is long, if it is short and nothing but ASCII; whether it is. */
+export function writeShortAscii(u8: Uint8Array, p: Ptr, text: string): boolean {
+  const { length } = text;
+  if (length > SHORT) return false;
+  for (let i = 0; i < length; i++) {
+    const c = text.charCodeAt(i);
+    if (c > 127) return false;
+    u8[p + i] = c;
+  }
+  return true;
 }
 
 /** The UTF-8 of a text, outside of the heap. */

@@ -35,15 +35,16 @@ export interface FailAt<S> {
  */
 export const failAt: <S>(base: Layer<S>, nth: number, every?: boolean) => Layer<FailAt<S>> = layer(
   function failAt<S>(base: Layer<S>, nth: number, every = false): Layer<FailAt<S>> {
+    const { heap, get, put } = base;
     return {
-      heap: base.heap,
+      heap,
       init: () => ({ base: base.init(), gets: 0 }),
       deinit: (s) => base.deinit(s.base),
       get: (s, size, align) => {
         s.gets++;
-        return s.gets === nth || (every && s.gets > nth) ? 0 : base.get(s.base, size, align);
+        return s.gets === nth || (every && s.gets > nth) ? 0 : get(s.base, size, align);
       },
-      put: (s, p, size) => base.put(s.base, p, size),
+      put: (s, p, size) => put(s.base, p, size),
     };
   },
 );

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "./assert.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "./assert.ts";
 
 const ROOT = new URL("..", import.meta.url);
 
@@ -32,18 +32,17 @@ Deno.test("bench: a table of what was chosen, '-' where a contender cannot", asy
 });
 
 Deno.test("bench: a bad argument is one clear line", async () => {
-  for (
-    const [arg, problem] of [
-      ["--workload=none", "Cannot run with --workload=none: there are pair, "],
-      ["--rounds=0", "Cannot run with --rounds=0: it must be a whole number above 0"],
-      ["--rounds", "Cannot run with --rounds=: it must be"],
-      ["--speed=9", "Cannot run with --speed=9: there is no such argument"],
-      ["pair", "Cannot run with pair: there is no such argument"],
-    ]
-  ) {
+  const cases = {
+    "--workload=none": "--workload must be of pair, ",
+    "--rounds=0": "--rounds must be an integer from 1 ",
+    "--rounds": "--rounds must be an integer from 1 ",
+    "--speed=9": "unknown flag --speed",
+    "pair": 'unexpected argument "pair"',
+  };
+  for (const [arg, problem] of Object.entries(cases)) {
     const { code, out, err } = await bench(arg);
-    assertEquals([code, out, err.trimEnd().split("\n").length], [2, "", 1], err);
-    assertEquals(err.slice(0, problem.length), problem);
+    assertEquals([code, out, err.trimEnd().split("\n").length], [1, "", 1], err);
+    assertStringIncludes(err, problem);
   }
 });
 

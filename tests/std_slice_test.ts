@@ -1,18 +1,5 @@
 import fc from "fast-check";
-import {
-  check,
-  chunk,
-  enter,
-  escape,
-  type Gauged,
-  type Heap,
-  init,
-  layers,
-  LeakError,
-  mmap,
-  stats,
-  std,
-} from "../mod.ts";
+import { check, chunk, enter, escape, type Heap, init, layers, LeakError, mmap, stats, std } from "../mod.ts";
 import { failAt } from "../testing/mod.ts";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "./assert.ts";
 import { freshHeap } from "./kit.ts";
@@ -166,6 +153,10 @@ Deno.test("slice: a view shares the memory, has a fixed length, and owns nothing
         () => std.slpush(std.slice(s, 0, 0), 1),
       ]
     ) assertThrows(f, TypeError, "view");
+    std.slfill(std.slice(s, 0, 3), 8);
+    assertEquals([...s], [8, 8, 8, 3, 4]);
+    std.slfill(std.slice(s, 0, 2), 9);
+    s.set(2, 2);
     const own = std.sldup(v);
     std.slpush(own, 1);
     std.slfree(own);
@@ -188,6 +179,25 @@ Deno.test("slice: a view of a slice that moves is read before its block is freed
     std.slfree(s);
   });
 });
+
+Deno.test("slice: equal are those that are as long and have the same bytes", () =>
+  leakFree(() => {
+    for (let len = 0; len < 20; len++) {
+      const s = std.slfill(std.slalloc(std.u8, len), 5), t = std.slfill(std.slalloc(std.u8, len + 1), 5);
+      for (let lo = 0; lo <= len; lo++) {
+        assert(std.sleq(std.slice(s, lo), std.slice(t, lo, len)));
+        assert(!std.sleq(std.slice(s, lo), std.slice(t, lo)));
+        assert(!std.sleq(std.slice(t, lo), std.slice(s, lo)));
+      }
+      for (let i = 0; i < len; i++) {
+        t.set(i, 6);
+        assert(!std.sleq(s, std.slice(t, 0, len)));
+        t.set(i, 5);
+      }
+      std.slfree(s);
+      std.slfree(t);
+    }
+  }));
 
 Deno.test("slice: padding in structs does not count in sleq", () =>
   leakFree(() => {
@@ -334,25 +344,36 @@ Deno.test("slice: above 2 GiB, up to the end of 4 GiB", () => {
     for (const x of [s, t]) std.slfree(x);
     std.slfree(b);
     std.slfree(f);
+    for (const [type, values] of TYPES) {
+      if (type.heap !== undefined) continue; // on another heap
+      const s = std.slzalloc(type, 3);
+      values.slice(0, 3).forEach((v, i) => s.set(i, v));
+      values.slice(0, 3).forEach((v, i) => assertEquals([s.get(i), type.load(heap, s.at(i))], [v, v]));
+      std.slfree(s);
+    }
   }, heap);
 });
 
 Deno.test("slice: out of memory at each allocation leaves everything as before", () => {
   const run = (s: std.Slice<number>, t: std.Slice<number>): void => {
-    for (let i = 0; i < 40; i++) {
-      const before = [...s];
+    const now = () => [s, t].map((x) => [x.ptr, x.len, x.cap, ...x]);
+    const step = (f: () => void): void => {
+      const before = now();
       try {
-        std.slpush(s, i);
-        if (i % 10 === 0) std.slput(s, 1, i);
-        if (i % 16 === 0) std.sljoin(s, s);
-        if (i === 20) std.sljoin(t, std.slice(s, 0, 1));
-        if (i === 25) std.slfree(std.sldup(s));
-        if (i === 30) std.slgrow(s, 100);
+        f();
       } catch (e) {
         assertInstanceOf(e, std.OutOfMemoryError);
-        assert([...s].join().startsWith(before.join()));
+        assertEquals(now(), before);
         throw e;
       }
+    };
+    for (let i = 0; i < 70; i++) {
+      step(() => std.slpush(s, i));
+      if (i % 10 === 0) step(() => std.slput(s, 1, i));
+      if (i % 32 === 0) step(() => std.sljoin(s, s));
+      if (i === 20) step(() => std.sljoin(t, std.slice(s, 0, 1)));
+      if (i === 25) step(() => std.slfree(std.sldup(s)));
+      if (i === 30) step(() => std.slgrow(s, s.cap + 1));
     }
   };
   let failures = 0;
@@ -440,6 +461,7 @@ Deno.test("slice: against a model, random operations in every kind of region", (
             model.copyWithin(0, at);
           }
           assertEquals([...s], model);
+          assert(s.len <= s.cap);
         }
         std.slfree(s);
       });

@@ -35,7 +35,7 @@ export interface Mmap {}
 export const mmap = (heap: Heap = defaultHeap): Layer<Mmap> => over(heap);
 
 const over = layer(function mmap(heap: Heap): Layer<Mmap> {
-  const pages = (size: number) => size <= 4096 ? 1 : Math.ceil(size / 4096);
+  const pages = (size: number) => size === 0 ? 1 : ((size - 1) >>> 12) + 1;
   return {
     heap,
     init: () => ({}),

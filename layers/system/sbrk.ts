@@ -48,7 +48,7 @@ const over = layer(function sbrk(heap: Heap): Layer<Sbrk> {
 
   /** Moves the end up to `end` at least, by a step or, where that is too much, by as little as will do. */
   const extend = (s: Sbrk, end: Ptr): boolean => {
-    const have = (s.end - s.start) / 4096, need = Math.ceil((end - s.end) / 4096);
+    const have = (s.end - s.start) >>> 12, need = Math.ceil((end - s.end) / 4096) >>> 0;
     for (const more of [Math.max(need, STEP), need]) {
       if (s.start === 0) {
         const p = heap.getPages(more);
@@ -66,10 +66,10 @@ const over = layer(function sbrk(heap: Heap): Layer<Sbrk> {
   };
 
   const get = (s: Sbrk, size: number, align = 16): Ptr => {
-    const p = ((s.brk + (align - 1)) & -align) >>> 0, end = p + size;
+    const p = ((s.brk + (align - 1)) & -align) >>> 0, end = p + (size >>> 0);
     if (end > s.end || size === 0) {
       if (size === 0) return get(s, 1, align);
-      return extend(s, end) ? get(s, size, align) : 0;
+      return extend(s, end) ? get(s, size, align) >>> 0 : 0;
     }
     s.brk = end;
     return p;
@@ -79,7 +79,7 @@ const over = layer(function sbrk(heap: Heap): Layer<Sbrk> {
     heap,
     init: () => ({ start: 0, brk: 0, end: 0 }),
     deinit: (s) => {
-      if (s.start !== 0) heap.putPages(s.start, (s.end - s.start) / 4096);
+      if (s.start !== 0) heap.putPages(s.start, (s.end - s.start) >>> 12);
       s.start = s.brk = s.end = 0;
     },
     get,
