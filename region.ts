@@ -9,7 +9,7 @@
 import { ADDRESS_SPACE, assertFunction, assertInteger, show } from "./errors.ts";
 import type { Gauge } from "./gauge.ts";
 import { type Heap, heap as defaultHeap, type Ptr } from "./heap.ts";
-import { describe, inspect, isLayer, type Layer, nameOf, type Window } from "./layer.ts";
+import { type AnyLayer, describe, inspect, isLayer, type Layer, nameOf, type Window } from "./layer.ts";
 import { bonwick } from "./layers/bonwick.ts";
 import { chunk } from "./layers/chunk.ts";
 import { stats } from "./layers/stats.ts";
@@ -167,7 +167,10 @@ let depth = 0;
  * a.deinit();
  * ```
  */
-export function init<S>(layer: Layer<S>): Allocator<S> {
+export function init<S>(layer: Layer<S>): Allocator<S>;
+/** Makes an allocator of one of several stacks, as a choice between them gives. */
+export function init(layer: AnyLayer): AnyAllocator;
+export function init(layer: AnyLayer): AnyAllocator {
   if (!isLayer(layer)) throw new TypeError(`Cannot init as an allocator: expected a layer, got ${show(layer)}`);
   return new Allocator(layer);
 }

@@ -7,7 +7,7 @@
  * O(64); a ledger of 11 to 43 bytes a block. Needs nothing of the layer below, which is worth caching if it is slow.
  *
  * A block of the layer below is never split, so that it can be given back; a block that is served is a run of whole ones,
- * the shortest one that is big enough, and `put` finds that run again in the
+ * the shortest one that is big enough, and `put` finds that run again in the ledger.
  *
  * @module
  */

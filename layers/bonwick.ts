@@ -13,8 +13,8 @@
  *
  * ```
  * span  | .. | slab | slab | slab | ...                                   256 KiB, from the layer below
- * slab  | free, used, next, prev, span, run, busy, - | block | block | ...  16 KiB
- *         free -> block -> block -> 0
+ * slab  | free, fresh, used, next, prev, span, run, busy | block | block | ...  16 KiB
+ *         free -> block -> block -> 0;  fresh -> the first block that was never in use
  * ```
  *
  * @module
@@ -64,8 +64,8 @@ const slabs = layer(function bonwick<S>(base: Layer<S>): Layer<Bonwick<S>> {
   const SLAB = 16384; // bytes
   const SPAN = 16 * SLAB;
   const HEADER = 32; // bytes, of the words that these are the indices of:
-  const FREE = 0, USED = 1, NEXT = 2, PREV = 3, SPAN_OF = 4; // of a slab: block, blocks, slab, slab, slab
-  const RUN = 5, BUSY = 6; // of a span, in its first slab: what `base` gave, slabs that are not empty
+  const FREE = 0, FRESH = 1, USED = 2, NEXT = 3, PREV = 4, SPAN_OF = 5; // of a slab: block, block, blocks, slab, ..
+  const RUN = 6, BUSY = 7; // of a span, in its first slab: what `base` gave, slabs that are not empty
   const IDLE = 2; // spans that may be kept idle
   const FIRST = 21, LAST = 28; // buckets
   const ROW = 64, NO_ROW = 63; // words, word
@@ -115,18 +115,22 @@ const slabs = layer(function bonwick<S>(base: Layer<S>): Layer<Bonwick<S>> {
     base.put(s.base, run, SPAN);
   };
 
-  /** Makes an empty slab one of a bucket, with all its blocks free, in no list; 0 when there is no memory. */
-  const addSlab = (s: Bonwick<S>, bucket: number): Ptr => {
+  /** An empty slab, with all its blocks fresh, in no list; 0 when there is no memory. */
+  const addSlab = (s: Bonwick<S>): Ptr => {
     if (s.empty === 0 && !addSpan(s)) return 0;
-    const { u32 } = heap, slab = s.empty, at = slab >>> 2, size = sizeOf(bucket);
+    const { u32 } = heap, slab = s.empty, at = slab >>> 2;
     s.empty = unlink(slab, slab);
     if (u32[(u32[at + SPAN_OF] >>> 2) + BUSY]++ === 0) s.idle--;
-    const last = slab + HEADER + (Math.floor((SLAB - HEADER) / size) - 1) * size;
-    for (let p = slab + HEADER; p < last; p += size) u32[p >>> 2] = p + size;
-    u32[last >>> 2] = 0;
-    u32[at + FREE] = slab + HEADER;
+    u32[at + FREE] = 0;
+    u32[at + FRESH] = slab + HEADER;
     u32[at + USED] = 0;
     return slab;
+  };
+
+  /** Whether none of the blocks of `size` bytes in the slab at the word `at` is free. */
+  const isFull = (at: number, size: number): boolean => {
+    const { u32 } = heap;
+    return u32[at + FREE] === 0 && u32[at + FRESH] + size > 4 * at + SLAB;
   };
 
   /** Half fills an empty magazine, from one slab; false when there is no memory. */
@@ -134,34 +138,34 @@ const slabs = layer(function bonwick<S>(base: Layer<S>): Layer<Bonwick<S>> {
     const { magazines, partial } = s;
     let slab = partial[bucket - FIRST];
     if (slab === 0) {
-      if ((slab = addSlab(s, bucket)) === 0) return false;
+      if ((slab = addSlab(s)) === 0) return false;
       link(slab, 0);
       partial[bucket - FIRST] = slab;
     }
-    const { u32 } = heap, at = slab >>> 2;
-    let p = u32[at + FREE], taken = 0, top = magazines[bucket];
-    for (; p !== 0 && taken < HALF; taken++) {
-      magazines[++top] = p;
-      p = u32[p >>> 2];
-    }
+    const { u32 } = heap, at = slab >>> 2, size = sizeOf(bucket), end = slab + SLAB;
+    const row = magazines[bucket], full = row + HALF;
+    let top = row, free = u32[at + FREE], fresh = u32[at + FRESH];
+    for (; free !== 0 && top < full; free = u32[free >>> 2]) magazines[++top] = free;
+    for (; fresh + size <= end && top < full; fresh += size) magazines[++top] = fresh;
+    u32[at + FREE] = free;
+    u32[at + FRESH] = fresh;
+    u32[at + USED] += top - row;
+    if (isFull(at, size)) partial[bucket - FIRST] = unlink(slab, slab);
     magazines[bucket] = top;
-    u32[at + FREE] = p;
-    u32[at + USED] += taken;
-    if (p === 0) partial[bucket - FIRST] = unlink(slab, slab);
     return true;
   };
 
   /** Half empties a full magazine: the blocks that have been in there longest go back to their slabs. */
   const drain = (s: Bonwick<S>, bucket: number): void => {
-    const { magazines, partial } = s, { u32 } = heap, row = (bucket - FIRST + 1) * ROW;
+    const { magazines, partial } = s, { u32 } = heap, row = (bucket - FIRST + 1) * ROW, size = sizeOf(bucket);
     for (let i = row + 1; i <= row + HALF; i++) {
-      const p = magazines[i], slab = (p & -SLAB) >>> 0, at = slab >>> 2, free = u32[at + FREE];
-      u32[p >>> 2] = free;
-      u32[at + FREE] = p;
-      if (free === 0) {
+      const p = magazines[i], slab = (p & -SLAB) >>> 0, at = slab >>> 2;
+      if (isFull(at, size)) {
         link(slab, partial[bucket - FIRST]);
         partial[bucket - FIRST] = slab;
       }
+      u32[p >>> 2] = u32[at + FREE];
+      u32[at + FREE] = p;
       if (--u32[at + USED] === 0) retire(s, slab, bucket);
     }
     magazines.copyWithin(row + 1, row + HALF + 1, row + ROW);

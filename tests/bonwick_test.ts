@@ -42,6 +42,9 @@ Deno.test("bonwick: big blocks come straight from below with exactly their size"
   const gets = base.calls.filter(([what]) => what === "get").map(([, size]) => size);
   for (const size of sizes) assertEquals(gets.filter((s) => s === size).length, 1, `${size} bytes`);
   assertEquals(spans(base.calls, "get"), 0);
+  const largest = a.get(2048); // is small
+  assertEquals([spans(base.calls, "get"), base.calls.some(([, size]) => size === 2048)], [1, false]);
+  a.put(largest, 2048);
   blocks.forEach((p, i) => a.put(p, sizes[i]));
   assertEquals(
     base.calls.filter(([what]) => what === "put"),

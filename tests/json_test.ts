@@ -221,7 +221,11 @@ Deno.test("json: objects keep their order, and keys that occur twice", () => {
   const text = '{"b":1,"a":{"":[]},"b":2,"__proto__":3,"é":4}';
   withTree(text, (root) => {
     assertEquals(print(root), text);
-    assertEquals(toJS(root), JSON.parse(text));
+    // Deno has no setter of this name, other runtimes do
+    Object.defineProperty(Object.prototype, "__proto__", { set: () => {}, configurable: true });
+    const v = toJS(root);
+    delete (Object.prototype as Record<string, unknown>)["__proto__"];
+    assertEquals(JSON.stringify(v), JSON.stringify(JSON.parse(text)));
     assertEquals(toJS(get(root, "b")), 2);
     assertEquals(print(get(get(root, "a"), "")), "[]");
     assertEquals(get(root, "e"), 0);

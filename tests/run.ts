@@ -23,6 +23,7 @@ const CHECKS: [what: string, ...args: string[]][] = [
     "layers/",
     "std/",
     "testing/",
+    "examples/",
   ],
 ];
 
