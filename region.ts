@@ -264,22 +264,32 @@ export async function enterAsync<S, T>(a: Allocator<S>, f: () => Promise<T> | T)
  * @param align What it is aligned to at least, in bytes: 1, 2, 4, 8 or 16, the default
  */
 export function bytealloc(size: number, align = 16): Ptr {
-  const p = bump(size, align);
-  if (p !== 0) return p;
-  if ((size >>> 0) !== size || !isAlignment(align)) assertRequest(size, align);
-  return current._get(current.state, size, align);
+  if (size > 0 && (size >>> 0) === size && isAlignment(align)) {
+    const p = bump(size, align);
+    if (p !== 0) return p;
+  } else assertRequest(size, align);
+  return request(size, align);
 }
 
 /**
- * A block of the default heap through the window that the current allocator lends, or 0. Bad arguments give 0, too.
+ * A block of the default heap through the window that the current allocator lends, or 0. `size` is not 0.
  *
  * @internal
  */
 export function bump(size: number, align: number): Ptr {
-  const p = ((window.ptr + (align - 1)) & -align) >>> 0, end = p + (size >>> 0);
-  if (end > window.end || (size >>> 0) !== size || size === 0 || !isAlignment(align)) return 0;
+  const p = ((window.ptr + (align - 1)) & -align) >>> 0, end = p + size;
+  if (end > window.end) return 0;
   window.ptr = end;
   return p;
+}
+
+/**
+ * A block from the current allocator, or 0.
+ *
+ * @internal
+ */
+export function request(size: number, align: number): Ptr {
+  return current._get(current.state, size, align);
 }
 
 /** Gives the block at `p`, for which `size` bytes were asked, back to the current region. */

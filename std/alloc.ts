@@ -7,7 +7,7 @@
 import { ADDRESS_SPACE, assertInteger } from "../errors.ts";
 import { formatBytes } from "../gauge.ts";
 import { type Heap, heap, type Ptr } from "../heap.ts";
-import { bump, bytealloc as regionAlloc, bytefree, topHeap } from "../region.ts";
+import { bump, bytealloc as regionAlloc, bytefree, request, topHeap } from "../region.ts";
 import { assertType, type Type } from "./type.ts";
 
 /** What the functions of `std` throw when memory cannot be had. Nothing is lost, and the region goes on working. */
@@ -44,17 +44,20 @@ export function zbytealloc(size: number, align = 16): Ptr {
 
 export { bytefree };
 
+// For the hot path: an engine looks up what is imported at each use, and inlines a constant
+const home = heap, lent = bump, asked = request;
+
 /**
  * Address of a value of a type, with unspecified contents, from the current region.
  *
  * Throws a `TypeError` if the type is a struct on another heap than the region's.
  */
 export function alloc<V>(type: Type<V>): Ptr {
-  let p = type?.heap === heap ? bump(type.size, type.align) : 0;
+  let p = type?.heap === home ? lent(type.size, type.align) : 0;
   if (p === 0) {
     if (typeof type?.load !== "function") assertType("allocate", type);
     heapFor(type);
-    p = regionAlloc(type.size, type.align);
+    p = asked(type.size, type.align);
     if (p === 0) throw new OutOfMemoryError(type.size);
   }
   return p;
