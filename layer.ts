@@ -58,7 +58,7 @@ export interface Gauged<in out S> extends Layer<S> {
 export interface Window {
   /** Address in bytes of the first free byte. */
   ptr: Ptr;
-  /** Address in bytes after the last free byte. */
+  /** Address in bytes after the last free byte, a multiple of 16: `ptr`, rounded up, is not beyond it. */
   end: Ptr;
 }
 
@@ -218,9 +218,15 @@ export function describe(layer: AnyLayer, state: unknown): string {
   return rows.map(([name, figures]) => `${name.padEnd(width)}  ${figures}`.trimEnd()).join("\n");
 }
 
-/** A layer of somebody else's, whose functions may use `this`, with functions that can be taken out of it. */
-function ownFunctions(base: AnyLayer): AnyLayer {
+/**
+ * A layer whose functions can be taken out of it: itself, or for a layer of somebody else's, whose functions may use
+ * `this`, another around it. A `TypeError` if it is no layer.
+ */
+export function ownFunctions(base: AnyLayer): AnyLayer {
   if (instanceOf.has(base)) return base;
+  if (!isLayer(base)) {
+    throw new TypeError(`Cannot use as a layer: expected init, deinit, get and put, got ${show(base)}`);
+  }
   return {
     heap: base.heap,
     init: () => base.init(),

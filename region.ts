@@ -9,7 +9,7 @@
 import { ADDRESS_SPACE, assertFunction, assertInteger, show } from "./errors.ts";
 import type { Gauge } from "./gauge.ts";
 import { type Heap, heap as defaultHeap, type Ptr } from "./heap.ts";
-import { type AnyLayer, describe, inspect, isLayer, type Layer, nameOf, type Window } from "./layer.ts";
+import { type AnyLayer, describe, type Layer, nameOf, ownFunctions, type Window } from "./layer.ts";
 import { bonwick } from "./layers/bonwick.ts";
 import { chunk } from "./layers/chunk.ts";
 import { stats } from "./layers/stats.ts";
@@ -43,11 +43,11 @@ export class Allocator<in out S = unknown> implements Disposable {
 
   /** Use {@linkcode init}. */
   constructor(layer: Layer<S>) {
+    const { get, put } = ownFunctions(layer);
     this.layer = layer;
     this.state = layer.init();
-    // A layer of somebody else's may use `this`
-    this._get = inspect(layer) ? layer.get : (s, size, align) => layer.get(s, size, align);
-    this._put = inspect(layer) ? layer.put : (s, p, size) => layer.put(s, p, size);
+    this._get = get;
+    this._put = put;
     this._window = layer.window === undefined ? NO_WINDOW : layer.window(this.state);
   }
 
@@ -171,7 +171,6 @@ export function init<S>(layer: Layer<S>): Allocator<S>;
 /** Makes an allocator of one of several stacks, as a choice between them gives. */
 export function init(layer: AnyLayer): AnyAllocator;
 export function init(layer: AnyLayer): AnyAllocator {
-  if (!isLayer(layer)) throw new TypeError(`Cannot init as an allocator: expected a layer, got ${show(layer)}`);
   return new Allocator(layer);
 }
 
@@ -265,7 +264,7 @@ export async function enterAsync<S, T>(a: Allocator<S>, f: () => Promise<T> | T)
  */
 export function bytealloc(size: number, align = 16): Ptr {
   if (size > 0 && (size >>> 0) === size && isAlignment(align)) {
-    const p = bump(size, align);
+    const p = bump(size >>> 0, align); // an integer also where it came as a float, as 2 ** 10 does
     if (p !== 0) return p;
   } else assertRequest(size, align);
   return request(size, align);
@@ -277,7 +276,8 @@ export function bytealloc(size: number, align = 16): Ptr {
  * @internal
  */
 export function bump(size: number, align: number): Ptr {
-  const p = ((window.ptr + (align - 1)) & -align) >>> 0, end = p + size;
+  const p = ((window.ptr + (align - 1)) & -align) >>> 0;
+  const end = p + size;
   if (end > window.end) return 0;
   window.ptr = end;
   return p;

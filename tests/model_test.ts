@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "./fast_check.ts";
 import { type AnyAllocator, bytealloc, bytefree, enter, ground, type Heap, init, LeakError } from "../mod.ts";
 import { assert, assertEquals, assertThrows } from "./assert.ts";
 import { assertAllFree, assertFilled, fill, freshHeap, levels, random } from "./kit.ts";

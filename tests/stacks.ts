@@ -1,5 +1,5 @@
 // Random stacks, for the tests that a layer must pass whatever it is composed with
-import fc from "fast-check";
+import { fc } from "./fast_check.ts";
 import {
   type AnyLayer,
   batch,

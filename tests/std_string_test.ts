@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "./fast_check.ts";
 import { check, enter, type Heap, init, mmap, stats, std } from "../mod.ts";
 import { failAt } from "../testing/mod.ts";
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "./assert.ts";
