@@ -9,13 +9,12 @@
 
 import { type Heap, heap as defaultHeap } from "../heap.ts";
 import { type Layer, layer } from "../layer.ts";
-import { type Allocator, top } from "../region.ts";
+import { type AnyAllocator, top } from "../region.ts";
 
 /** State of {@linkcode pipe}, and of the other layers that serve from a region. */
 export interface Pipe {
   /** The allocator of that region. */
-  // deno-lint-ignore no-explicit-any
-  to: Allocator<any>;
+  to: AnyAllocator;
 }
 
 /** A layer that serves from a region, which it finds at `init`. `name` is that of the layer, for the error. */

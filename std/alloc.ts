@@ -76,7 +76,8 @@ export function zalloc<V>(type: Type<V>): Ptr {
  * @example
  * ```ts
  * import { free, mk } from "./alloc.ts";
- * import { f32, struct } from "./type.ts";
+ * import { struct } from "./struct.ts";
+ * import { f32 } from "./type.ts";
  *
  * const Point = struct({ x: f32, y: f32 });
  * const p = mk(Point, { x: 1, y: 2 });

@@ -5,7 +5,8 @@
  */
 
 import type { Heap, Ptr } from "../heap.ts";
-import type { ArrayType, FieldTypes, Struct, Type } from "./type.ts";
+import type { ArrayType, FieldTypes, Struct } from "./struct.ts";
+import type { Type } from "./type.ts";
 
 // deno-lint-ignore no-explicit-any
 type AnyType = Type<any>;
