@@ -45,7 +45,7 @@ export function zbytealloc(size: number, align = 16): Ptr {
 export { bytefree };
 
 // For the hot path: an engine looks up what is imported at each use, and inlines a constant
-const home = heap, lent = bump, asked = request;
+const home = heap, here = topHeap, lent = bump, asked = request;
 
 /**
  * Address of a value of a type, with unspecified contents, from the current region.
@@ -53,9 +53,10 @@ const home = heap, lent = bump, asked = request;
  * Throws a `TypeError` if the type is a struct on another heap than the region's.
  */
 export function alloc<V>(type: Type<V>): Ptr {
-  let p = type?.heap === home ? lent(type.size, type.align) : 0;
+  let p = 0;
+  if (type?.heap === home) p = lent(type.size, type.align);
+  else assertType("allocate", type);
   if (p === 0) {
-    if (typeof type?.load !== "function") assertType("allocate", type);
     heapFor(type);
     p = asked(type.size, type.align);
     if (p === 0) throw new OutOfMemoryError(type.size);
@@ -110,7 +111,7 @@ export function free<V>(type: Type<V>, p: Ptr): void {
 
 /** The heap of the current region. Throws a `TypeError` if `type` is bound to another one. */
 export function heapFor<V>(type: Type<V>): Heap {
-  const top = topHeap();
+  const top = here();
   if (type?.heap !== top && type?.heap !== undefined) {
     throw new TypeError(`Cannot allocate ${type.name}: its accessors are for another heap, use type.on(heap)`);
   }
