@@ -10,7 +10,7 @@ const SHOWS: [text: string, ...command: string[]][] = [
   ],
   ["nested: the innermost region serves, `escape` goes one region out.", "nested.ts"],
   [
-    "binarytree: two million nodes, a region for each tree. The same program, under the stack with statistics...",
+    "binarytree: three million nodes, a region for each tree. The same program, under the stack with statistics...",
     "binarytree.ts",
     "14",
     "--stack=seed",
