@@ -6,6 +6,9 @@
  */
 
 import { batch, check, chunk, enter, escape, init, mmap, stats, std } from "../mod.ts";
+import { readArgs } from "./cli.ts";
+
+readArgs("Builds up slices inside a region and outside of it.\n\nusage: deno run examples/append.ts", [], 0);
 
 const b = init(stats(chunk(batch(check(stats(mmap()))), 4096)));
 

@@ -2,6 +2,10 @@
  * Runs the examples, and says what to look at: `deno task demo`.
  */
 
+import { readArgs } from "./cli.ts";
+
+readArgs("Runs the examples, and says what to look at.\n\nusage: deno task demo", [], 0);
+
 const SHOWS: [text: string, ...command: string[]][] = [
   [
     "append: a slice built up in a region's scratch memory escapes from it. Nothing is freed by hand, and the check at the\n" +

@@ -6,6 +6,9 @@
  */
 
 import { chunk, enter, escape, ground, init, mmap, stats, std } from "../mod.ts";
+import { readArgs } from "./cli.ts";
+
+readArgs("Allocates in regions within regions.\n\nusage: deno run examples/nested.ts", [], 0);
 
 const arena = stats(chunk(mmap(), 4096));
 const outer = init(arena), inner = init(arena);
