@@ -38,12 +38,12 @@ export class Allocator<in out S = unknown> implements Disposable {
 
   /** Use {@linkcode init}. */
   constructor(layer: Layer<S>) {
-    const { get, put } = ownFunctions(layer);
+    const { get, put, window } = ownFunctions(layer);
     this.layer = layer;
     this.state = layer.init();
     this._get = get;
     this._put = put;
-    this._window = layer.window === undefined ? NO_WINDOW : layer.window(this.state);
+    this._window = window === undefined ? NO_WINDOW : window(this.state);
   }
 
   /** The heap that its blocks lie in. */
@@ -66,7 +66,7 @@ export class Allocator<in out S = unknown> implements Disposable {
     return this._get(this.state, size, align);
   }
 
-  /** Takes back the block at `p`, for which `size` bytes were asked. */
+  /** Takes back the block at `p`, for which `size` bytes were asked. Whether it is one is for the layers to notice. */
   put(p: Ptr, size: number): void {
     assertBlock(p, size);
     this._put(this.state, p, size);
@@ -169,5 +169,5 @@ export function assertBlock(p: Ptr, size: number): void {
 
 /** Whether it is an alignment that a block can be asked for with: 1, 2, 4, 8 or 16. */
 export function isAlignment(align: number): boolean {
-  return (align & -align) === align && align > 0 && align <= 16;
+  return typeof align === "number" && (align & -align) === align && align > 0 && align <= 16;
 }

@@ -121,7 +121,7 @@ export class Heap {
    * grow. Freed runs are used again before the memory grows. O(log pages).
    */
   getPages(n: number): Ptr {
-    if (n >>> 0 !== n || n === 0) assertInteger("get pages", "number of pages", n, 1, 2 ** 53);
+    if (typeof n !== "number" || n >>> 0 !== n || n === 0) assertInteger("get pages", "number of pages", n, 1, 2 ** 53);
     let page = this.#pages.get(n);
     if (page < 0) {
       if (n >= LAST_PAGE || !this.#grow(n)) return 0;
@@ -258,5 +258,8 @@ function open(options: HeapOptions): { memory: WebAssembly.Memory; start: number
   }
   assertInteger("make a heap", "maximum, in pages of 64 KiB,", maximum, 0, 65536);
   assertInteger("make a heap", "initial, in pages of 64 KiB,", initial, 0, maximum);
+  if (typeof shared !== "boolean") {
+    throw new TypeError(`Cannot make a heap: shared must be a boolean, got ${show(shared)}`);
+  }
   return { memory: new WebAssembly.Memory({ initial, maximum, shared }), start: 0 };
 }

@@ -26,7 +26,7 @@ import { assertFunction, show } from "./errors.ts";
 export interface Layer<in out S> {
   /** The heap that the blocks of this layer lie in. */
   readonly heap: Heap;
-  /** A fresh state: a plain object literal. */
+  /** A fresh state: a plain object literal, with the state of the layer below as `base`, where printing looks for it. */
   init(): S;
   /** Gives everything back to the layer below. The state is not used again, except to be printed. */
   deinit(s: S): void;
@@ -41,7 +41,10 @@ export interface Layer<in out S> {
   readonly stateless?: boolean;
   /** What the layer has measured; only a layer that measures has one. */
   gauge?(s: S): Gauge;
-  /** The window of free memory that the layer bumps through; only a layer where a bump is all that `get` is. */
+  /**
+   * The window of free memory that the layer bumps through; only a layer where a bump is all that `get` is, and that
+   * `layer()` made. A region allocates through it without a call of `get`.
+   */
   window?(s: S): Window;
 }
 
@@ -114,7 +117,7 @@ let serial = 0;
  * as an engine inlines a constant most readily.
  *
  * Therefore **a factory sees only its arguments and globals**. What it needs of its module it is given by name in
- * `names`. Where code cannot be generated (a content security policy), the factory itself is called: the same layer, only
+ * `names`; a name that it is not given is a `ReferenceError` or, if it is needed to compose, leaves it unspecialised. Where code cannot be generated (a content security policy), the factory itself is called: the same layer, only
  * slower.
  *
  * @example
@@ -150,15 +153,15 @@ export function layer<F extends Factory>(factory: F, names: Readonly<Record<stri
   const compose = (args: unknown[]): AnyLayer => {
     const [given, ...params] = args, base = isLayer(given) ? given : undefined;
     if (base === undefined && !(given instanceof Heap)) {
-      throw new TypeError(`Cannot compose ${name}: its first argument must be a layer, got ${show(given)}`);
+      throw new TypeError(
+        `Cannot compose ${name}: expected a layer or a heap as its first argument, got ${show(given)}`,
+      );
     }
     const own = base === undefined ? given : ownFunctions(base);
     const made = instantiate(factory, names, [own, ...params]);
-    if (made === own) return base!; // a factory may return what it was given, or what another combinator made
-    if (typeof made !== "object") throw new TypeError(`Cannot compose ${name}: its factory returned ${show(made)}`);
+    if (made === own && base !== undefined) return base; // a factory may return what it was given
     if (!isLayer(made) || !(made.heap instanceof Heap)) {
-      const [wanted, got] = base === undefined ? ["a layer", "a heap"] : ["a heap", "a layer"];
-      throw new TypeError(`Cannot compose ${name}: its first argument must be ${wanted}, got ${got}`);
+      throw new TypeError(`Cannot compose ${name}: ${misfit(made, base !== undefined)}`);
     }
     if (!instanceOf.has(made)) instanceOf.set(made, { name, base, params });
     return made;
@@ -203,13 +206,22 @@ export function nameOf(layer: AnyLayer): string {
   return made.name + (inside.length > 0 ? `(${inside.join(", ")})` : "");
 }
 
+/** The figures of a layer, where it has any, and its state is where it is looked for. */
+function figuresOf(layer: AnyLayer, s: unknown): string {
+  try {
+    return layer.gauge ? formatGauge(layer.gauge(s)) : "";
+  } catch {
+    return "";
+  }
+}
+
 /** A stack and its state for people: a line for each layer, the topmost first, with its parameters and its figures. */
 export function describe(layer: AnyLayer, state: unknown): string {
   if (!isLayer(layer)) throw new TypeError(`Cannot describe as a stack: expected a layer, got ${show(layer)}`);
   const rows: [name: string, figures: string][] = [];
   for (let l: AnyLayer | undefined = layer, s = state as { base?: unknown }; l !== undefined;) {
     const { name, base, params }: Instance = instanceOf.get(l) ?? { name: "layer", base: undefined, params: [] };
-    const figures = l.gauge && !l.stateless ? formatGauge(l.gauge(s)) : "";
+    const figures = l.stateless ? "" : figuresOf(l, s);
     rows.push([[name, ...params.map(show)].join(" "), figures]);
     if (!l.stateless) s = s?.base as typeof s;
     l = base;
@@ -220,7 +232,8 @@ export function describe(layer: AnyLayer, state: unknown): string {
 
 /**
  * A layer whose functions can be taken out of it: itself, or for a layer of somebody else's, whose functions may use
- * `this`, another around it. A `TypeError` if it is no layer.
+ * `this`, another around it, which lends no window: that may be a copy's of a layer with another `get`. A `TypeError` if
+ * it is no layer.
  */
 export function ownFunctions(base: AnyLayer): AnyLayer {
   if (instanceOf.has(base)) return base;
@@ -235,8 +248,18 @@ export function ownFunctions(base: AnyLayer): AnyLayer {
     put: (s, p, size) => base.put(s, p, size),
     ...(base.stateless && { stateless: true }),
     ...(base.gauge && { gauge: (s) => base.gauge!(s) }),
-    ...(base.window && { window: (s) => base.window!(s) }),
   };
+}
+
+/** What is wrong with what a factory made: mostly that it was given a heap for a layer, or a layer for a heap. */
+function misfit(made: unknown, givenLayer: boolean): string {
+  const parts = (typeof made === "object" ? made : null) as Record<string, unknown> | null;
+  const lacking = ["heap", "init", "deinit", "get", "put"].filter((part) => parts?.[part] === undefined);
+  if (givenLayer && isLayer(parts?.heap)) return "expected a heap as its first argument, got a layer";
+  if (!givenLayer && parts !== null && lacking.join() === "heap") {
+    return "expected a layer as its first argument, got a heap";
+  }
+  return `expected a layer from its factory, got ${show(made)} without ${lacking.join(", ")}`;
 }
 
 /** Calls the factory: a copy of its own for these arguments, or else itself. */
@@ -245,7 +268,8 @@ function instantiate(factory: Factory, names: Readonly<Record<string, unknown>>,
     try {
       return evaluate(factory, names)(...args);
     } catch {
-      // Either no code can be generated here, or the arguments are wrong and the factory says so again below.
+      // No code can be generated here, or a tool has put names into it that it does not have elsewhere: the factory
+      // itself works. Or the arguments are wrong, which it then says.
     }
   }
   return factory(...args);
@@ -255,7 +279,8 @@ function evaluate(factory: Factory, names: Readonly<Record<string, unknown>>): F
   const source = String(factory);
   for (const name of Object.keys(names)) {
     // A minifier has renamed it in the source text, which therefore cannot be evaluated elsewhere
-    if (!new RegExp(`\\b${name}\\b`).test(source)) throw new ReferenceError(`${name} is not in the factory's source`);
+    const word = new RegExp(`(?<![\\w$])${name.replaceAll("$", "\\\\$")}(?![\\w$])`);
+    if (!word.test(source)) throw new ReferenceError(`${name} is not in the factory's source`);
   }
   const url = `region:${factory.name}.${++serial}`;
   const code = `"use strict"; return (${source})\n//# sourceURL=${url}`;

@@ -15,7 +15,7 @@ Builds binary trees up to a depth, each in a region of its own.
 
 usage: deno run examples/binarytree.ts [depth] [--stack=NAME]
 
-  depth         depth of the largest trees, 1 to 26 (default 16)
+  depth         depth of the largest trees, 6 to 26 (default 16)
   --stack=NAME  what serves a region (default seed):
                   seed     stats(chunk(batch(check(stats(mmap()))), 4096))
                   arena    chunk(mmap(), 65536)
@@ -53,7 +53,7 @@ function count(node: number): number {
 }
 
 const { words, flags } = readArgs(HELP, ["stack"], 1);
-const most = Math.max(6, readInteger("depth", words[0], 16, 1, 26));
+const most = readInteger("depth", words[0], 16, 6, 26);
 const stack = readChoice("stack", flags.stack, STACKS);
 const bar = progress();
 

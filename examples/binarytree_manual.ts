@@ -13,7 +13,7 @@ Builds binary trees up to a depth, and frees every node by hand.
 
 usage: deno run examples/binarytree_manual.ts [depth]
 
-  depth  depth of the largest trees, 1 to 26 (default 16)
+  depth  depth of the largest trees, 6 to 26 (default 16)
 `;
 
 const Node = std.struct({ left: std.ptr, right: std.ptr });
@@ -35,7 +35,7 @@ function free(node: number): number {
 }
 
 const { words } = readArgs(HELP, [], 1);
-const most = Math.max(6, readInteger("depth", words[0], 16, 1, 26));
+const most = readInteger("depth", words[0], 16, 6, 26);
 const bar = progress();
 
 const a = init(check(stats(bonwick(check(stats(mmap()))))));

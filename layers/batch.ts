@@ -22,7 +22,7 @@ export interface Batch<S> {
 /**
  * Books every block got through it and puts those that are still out at `deinit`.
  *
- * `put` of a block that is not booked throws a `RangeError` and changes nothing.
+ * `put` of a block that is not booked, or not with that size, throws a `RangeError` and changes nothing.
  *
  * @example
  * ```ts
@@ -43,8 +43,11 @@ export const batch: <S>(base: Layer<S>) => Layer<Batch<S>> = layer(
       heap,
       init: () => ({ base: base.init(), out: { table: 0, slots: 0, blocks: 0 } }),
       deinit: (s) => {
-        clear(base, s.base, s.out);
-        base.deinit(s.base);
+        try {
+          clear(base, s.base, s.out);
+        } finally {
+          base.deinit(s.base);
+        }
       },
       get: (s, size, align) => {
         if (!reserve(base, s.base, s.out)) return 0;
@@ -53,7 +56,9 @@ export const batch: <S>(base: Layer<S>) => Layer<Batch<S>> = layer(
         return p;
       },
       put: (s, p, size) => {
-        if (sizeOf(heap, s.out, p) < 0) throw new RangeError(`Cannot put the block at ${p}: it is not out`);
+        if (sizeOf(heap, s.out, p) !== size) {
+          throw new RangeError(`Cannot put the block at ${p}: it is not out with ${size} bytes`);
+        }
         put(s.base, p, size); // which may refuse it: then it is still booked
         remove(heap, s.out, p);
       },

@@ -4,17 +4,17 @@
  * Guarantees: sizes are rounded up to pages of 4 KiB; a request is served by a cached block of exactly its size if there
  * is one, or by cached blocks that adjoin and together are big enough but less than twice as big; up to 64 blocks are
  * cached, and one more evicts the smallest; `deinit` gives back everything, also what is still out. Costs: `get` and `put`
- * O(64); a ledger of 11 to 43 bytes a block. Needs nothing of the layer below, which is worth caching if it is slow.
+ * O(64); two ledgers, of 11 to 43 bytes a block each. Needs nothing of the layer below, which is worth caching if it is slow.
  *
  * A block of the layer below is never split, so that it can be given back; a block that is served is a run of whole ones,
- * the shortest one that is big enough, and `put` finds that run again in the ledger.
+ * the shortest one that is big enough, and `put` finds that run again in the ledgers.
  *
  * @module
  */
 
 import type { Ptr } from "../heap.ts";
 import { type Layer, layer } from "../layer.ts";
-import { add, clear, type Ledger, remove, reserve, sizeOf } from "./ledger.ts";
+import { add, clear, drop, type Ledger, remove, reserve, sizeOf } from "./ledger.ts";
 
 /** State of {@linkcode bigcache}. */
 export interface Bigcache<S> {
@@ -22,6 +22,8 @@ export interface Bigcache<S> {
   base: S;
   /** The blocks that this layer has from below, cached or out. */
   blocks: Ledger;
+  /** What is out: address and rounded size of each run that was served. */
+  out: Ledger;
   /** The cached blocks, in the order of their addresses: address in bytes and size in bytes of each. */
   cache: Uint32Array;
   /** Number of cached blocks. */
@@ -58,11 +60,6 @@ export const bigcache: <S>(base: Layer<S>) => Layer<Bigcache<S>> = layer(
       s.cached -= n;
     };
 
-    const isCached = (s: Bigcache<S>, p: Ptr): boolean => {
-      for (let i = 0; i < s.cached; i++) if (s.cache[2 * i] === p) return true;
-      return false;
-    };
-
     const evictSmallest = (s: Bigcache<S>): void => {
       const { cache } = s;
       let least = 0;
@@ -74,7 +71,6 @@ export const bigcache: <S>(base: Layer<S>) => Layer<Bigcache<S>> = layer(
     };
 
     const store = (s: Bigcache<S>, p: Ptr, size: number): void => {
-      if (s.cached === ROOM) evictSmallest(s);
       const { cache } = s;
       let i = s.cached++;
       for (; i > 0 && cache[2 * i - 2] > p; i--) {
@@ -83,6 +79,7 @@ export const bigcache: <S>(base: Layer<S>) => Layer<Bigcache<S>> = layer(
       }
       cache[2 * i] = p;
       cache[2 * i + 1] = size;
+      if (s.cached > ROOM) evictSmallest(s);
     };
 
     /** Takes the best run of cached blocks for `need` bytes, or returns 0. */
@@ -107,39 +104,45 @@ export const bigcache: <S>(base: Layer<S>) => Layer<Bigcache<S>> = layer(
       init: () => ({
         base: base.init(),
         blocks: { table: 0, slots: 0, blocks: 0 },
-        cache: new Uint32Array(2 * ROOM),
+        out: { table: 0, slots: 0, blocks: 0 },
+        cache: new Uint32Array(2 * (ROOM + 1)), // one more, before it evicts
         cached: 0,
       }),
       deinit: (s) => {
         s.cached = 0;
-        clear(base, s.base, s.blocks);
-        base.deinit(s.base);
+        try {
+          drop(base, s.base, s.out);
+          clear(base, s.base, s.blocks);
+        } finally {
+          base.deinit(s.base);
+        }
       },
       get: (s, size) => {
-        const need = round(size), cached = hit(s, need);
-        if (cached !== 0) return cached;
-        if (need > 2 ** 32 - 1 || !reserve(base, s.base, s.blocks)) return 0;
-        const p = base.get(s.base, need);
-        if (p !== 0) add(heap, s.blocks, p, need);
+        const need = round(size);
+        if (need > 2 ** 32 - 1 || !reserve(base, s.base, s.out)) return 0;
+        let p = hit(s, need);
+        if (p === 0) {
+          if (!reserve(base, s.base, s.blocks)) return 0;
+          p = base.get(s.base, need);
+          if (p === 0) return 0;
+          add(heap, s.blocks, p, need);
+        }
+        add(heap, s.out, p, need);
         return p;
       },
       put: (s, p, size) => {
         const need = round(size);
-        let have = 0;
-        while (have < need) {
-          const block = sizeOf(heap, s.blocks, p + have);
-          if (block < 0 || isCached(s, p + have)) {
-            throw new RangeError(`Cannot put the block at ${p}: it is not out with ${size} bytes`);
-          }
-          have += block;
+        if (sizeOf(heap, s.out, p) !== need) {
+          throw new RangeError(`Cannot put the block at ${p}: it is not out with ${size} bytes`);
         }
-        for (let at = 0; at < have;) {
-          const block = sizeOf(heap, s.blocks, p + at);
-          store(s, p + at, block);
-          at += block;
+        remove(heap, s.out, p);
+        for (let have = 0; have < need;) {
+          const block = sizeOf(heap, s.blocks, p + have);
+          store(s, p + have, block);
+          have += block;
         }
       },
     };
   },
-  { add, clear, remove, reserve, sizeOf },
+  { add, clear, drop, remove, reserve, sizeOf },
 );

@@ -96,13 +96,17 @@ export const chunk: <S>(base: Layer<S>, bytes: number) => Layer<Chunk<S>> = laye
       heap,
       init: () => ({ base: base.init(), ptr: 0, end: 0, chunks: 0 }),
       deinit: (s) => {
-        for (let record = s.chunks; record !== 0;) {
-          const { u32 } = heap, at = record >>> 2;
-          record = u32[at];
-          base.put(s.base, u32[at + 1], u32[at + 2]);
-        }
+        let record = s.chunks;
         s.ptr = s.end = s.chunks = 0;
-        base.deinit(s.base);
+        try {
+          while (record !== 0) {
+            const { u32 } = heap, at = record >>> 2;
+            record = u32[at];
+            base.put(s.base, u32[at + 1], u32[at + 2]);
+          }
+        } finally {
+          base.deinit(s.base);
+        }
       },
       get,
       put: () => {},

@@ -84,16 +84,20 @@ export function remove(heap: Heap, l: Ledger, p: Ptr): boolean {
 
 /** Puts every booked block, and the table. */
 export function clear<S>(base: Layer<S>, s: S, l: Ledger): void {
-  const { table, slots } = l;
-  if (slots === 0) return;
-  for (let i = table >>> 2; l.blocks !== 0; i += 2) {
+  for (let i = l.table >>> 2; l.blocks !== 0; i += 2) {
     const p = base.heap.u32[i];
     if (p === 0) continue;
     l.blocks--;
     base.put(s, p, base.heap.u32[i + 1]);
   }
-  l.table = l.slots = 0;
-  base.put(s, table, 8 * slots);
+  drop(base, s, l);
+}
+
+/** Puts the table, and forgets what was booked. */
+export function drop<S>(base: Layer<S>, s: S, l: Ledger): void {
+  const { table, slots } = l;
+  l.table = l.slots = l.blocks = 0;
+  if (slots !== 0) base.put(s, table, 8 * slots);
 }
 
 function hash(p: Ptr, mask: number): number {

@@ -113,7 +113,9 @@ export function free<V>(type: Type<V>, p: Ptr): void {
 export function heapFor<V>(type: Type<V>): Heap {
   const top = here();
   if (type?.heap !== top && type?.heap !== undefined) {
-    throw new TypeError(`Cannot allocate ${type.name}: its accessors are for another heap, use type.on(heap)`);
+    throw new TypeError(
+      `Cannot allocate ${type.name}: its accessors are for another heap, struct.on(heap) makes them for one`,
+    );
   }
   return top;
 }

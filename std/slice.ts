@@ -90,7 +90,7 @@ export function slgrow<V>(s: Slice<V>, len: number): Slice<V> {
 export function slpush<V>(s: Slice<V>, value: V): Slice<V> {
   if (!(s?.len < s?.cap)) { // it is full, or a view, or no slice at all
     assertOwner("push to", s);
-    reserve(s, s.len + 1);
+    return slput(s, s.len, value);
   }
   store(s._kind, s.type, s.heap, s.ptr, s.len, value);
   (s as Header<V>).len++;
@@ -111,6 +111,7 @@ export function slpop<V>(s: Slice<V>): V {
 export function slput<V>(s: Slice<V>, i: number, value: V): Slice<V> {
   assertOwner("insert into", s);
   assertInteger("insert into a slice", "index", i, 0, s.len);
+  const fresh = s.cap === 0;
   reserve(s, s.len + 1);
   const { heap, len } = s, { size } = s.type;
   const p = s.ptr + i * size, behind = (len - i) * size;
@@ -118,7 +119,8 @@ export function slput<V>(s: Slice<V>, i: number, value: V): Slice<V> {
   try {
     store(s._kind, s.type, heap, s.ptr, i, value);
   } catch (e) {
-    copy(heap, p, heap, p + size, behind);
+    if (fresh) slfree(s);
+    else copy(heap, p, heap, p + size, behind);
     throw e;
   }
   (s as Header<V>).len = len + 1;

@@ -54,8 +54,9 @@ export function streq(a: Slice<number>, b: Slice<number> | string): boolean {
     assertBytes("compare", b);
     return a.len === b.len && equal(a.heap, a.ptr, b.heap, b.ptr, a.len);
   }
-  // A UTF-16 unit is 1 to 3 bytes
-  return a.len >= b.length && a.len <= 3 * b.length && decode(a.heap, a.ptr, a.len) === b.toWellFormed();
+  if (a.len < b.length || a.len > 3 * b.length) return false; // a UTF-16 unit is 1 to 3 bytes
+  const bytes = encode(b), { u8 } = a.heap;
+  return a.len === bytes.length && bytes.every((byte, i) => u8[a.ptr + i] === byte);
 }
 
 /** Throws unless `s` is a slice of bytes. */

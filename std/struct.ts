@@ -91,10 +91,13 @@ export function array<V>(of: Type<V>, length: number): ArrayType<V> {
   const { size } = of;
   const load = (heap: Heap, p: Ptr): V[] => Array.from({ length }, (_, i) => of.load(heap, p + i * size));
   const store = (heap: Heap, p: Ptr, values: V[]): void => {
+    if (!Array.isArray(values)) {
+      throw new TypeError(`Cannot store as ${type.name}: expected an array, got ${show(values)}`);
+    }
     if (values.length !== length) {
       throw new RangeError(`Cannot store as ${type.name}: expected ${length} elements, got ${values.length}`);
     }
-    values.forEach((value, i) => of.store(heap, p + i * size, value));
+    for (let i = 0; i < length; i++) of.store(heap, p + i * size, values[i]);
   };
   const type: ArrayType<V> = {
     name: `${of.name}[${length}]`,
@@ -108,7 +111,7 @@ export function array<V>(of: Type<V>, length: number): ArrayType<V> {
     field: (heap, offset) => {
       const element = of.field(heap, offset);
       const step = (i: number): number => {
-        if (!(i >= 0 && i < length)) throw new RangeError(`Cannot index ${type.name}: got ${show(i)}`);
+        if ((i >>> 0) !== i || i >= length) throw new RangeError(`Cannot index ${type.name}: got ${show(i)}`);
         return i * size;
       };
       return {

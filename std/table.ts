@@ -138,7 +138,17 @@ export function mkht<K, V>(keys: Type<K> | StringKey, values: Type<V>): Table<K,
 /** Sets the value of a key, which need not be there before, and returns the table. */
 export function htput<K, V>(t: Table<K, V>, key: K, value: V): Table<K, V> {
   assertTable("put into", t);
-  if (t.cap === 0) rehash(t, 8);
+  if (t.cap !== 0) return put(t, key, value);
+  rehash(t, 8);
+  try {
+    return put(t, key, value);
+  } catch (e) {
+    htfree(t); // a table that has held nothing takes no memory
+    throw e;
+  }
+}
+
+function put<K, V>(t: Table<K, V>, key: K, value: V): Table<K, V> {
   const hash = stage(t, key), i = find(t, hash);
   if (i >= 0 && t._kind < 11) {
     setValue(t, i, value);

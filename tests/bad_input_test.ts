@@ -38,6 +38,7 @@ import {
   assertMatch,
   assertRejects,
   assertStrictEquals,
+  assertThrows,
   fail,
 } from "./assert.ts";
 import { assertAllFree, freshHeap } from "./kit.ts";
@@ -269,4 +270,28 @@ Deno.test("bad input: every public function is in this file", () => {
     if (typeof value !== "function" || /Error$|^nullLayer$|^Allocator$/.test(name)) continue;
     assert(new RegExp(`\\b${name}\\b`).test(source), `${name} is not tested with bad input`);
   }
+});
+
+Deno.test("bad input: what is no number at all", () => {
+  // deno-lint-ignore no-explicit-any
+  for (const bad of [8n, Symbol("8"), "8", null, {}] as any[]) {
+    const a = init(mmap());
+    for (
+      const f of [
+        () => bytealloc(bad),
+        () => bytealloc(8, bad),
+        () => bytefree(bad, 8),
+        () => bytefree(16, bad),
+        () => a.get(bad),
+        () => a.get(8, bad),
+        () => a.put(bad, 8),
+        () => new Heap().getPages(bad),
+      ]
+    ) {
+      assertThrows(f, TypeError, "Cannot ");
+    }
+    a.deinit();
+  }
+  // deno-lint-ignore no-explicit-any
+  assertThrows(() => new Heap({ shared: "no" as any }), TypeError, "Cannot make a heap: shared must be a boolean");
 });

@@ -68,3 +68,11 @@ Deno.test("batch: of nothing takes nothing", () => {
   assertAllFree(heap);
   assert(a.closed);
 });
+
+Deno.test("batch: a put with another size is refused", () => {
+  const heap = freshHeap(), a = init(batch(stats(mmap(heap)))), p = a.get(100);
+  assertThrows(() => a.put(p, 101), RangeError, `Cannot put the block at ${p}: it is not out with 101 bytes`);
+  a.put(p, 100);
+  a.deinit();
+  assertAllFree(heap);
+});

@@ -125,3 +125,30 @@ Deno.test("bigcache: what it did not serve throws and changes nothing", () => {
   a.deinit();
   assertAllFree(heap);
 });
+
+Deno.test("bigcache: a put with another size is refused, and a live neighbour stays live", () => {
+  const heap = freshHeap(), a = init(bigcache(mmap(heap))), x = a.get(4096), y = a.get(4096);
+  for (const [p, size] of [[x, 4097], [x, 8192], [y + 16, 4096], [y, 1 << 20]]) {
+    assertThrows(() => a.put(p, size), RangeError, `Cannot put the block at ${p}: it is not out with ${size} bytes`);
+  }
+  a.put(x, 4096);
+  a.put(y, 4096);
+  const z = a.get(8192); // both of them
+  assertEquals(z, Math.min(x, y));
+  assertThrows(() => a.put(z, 4096), RangeError); // part of it
+  assertThrows(() => a.put(z + 4096, 4096), RangeError);
+  a.put(z, 8192);
+  a.deinit();
+  assertAllFree(heap);
+});
+
+Deno.test("bigcache: a block smaller than all that are cached is the one evicted", () => {
+  const heap = freshHeap(), a = init(bigcache(stats(mmap(heap))));
+  const big = Array.from({ length: 64 }, () => a.get(8192)), small = a.get(4096);
+  for (const p of big) a.put(p, 8192);
+  a.put(small, 4096);
+  assertEquals(a.state.cached, 64);
+  for (let i = 0; i < 64; i++) assert(big.includes(a.get(8192)));
+  a.deinit();
+  assertAllFree(heap);
+});

@@ -58,9 +58,9 @@ Deno.test("examples: --help helps, and a bad argument is one clear line", async 
   }
   const wrong: [args: string[], err: string][] = [
     [["nested.ts", "x"], 'unexpected argument "x", see --help'],
-    [["binarytree.ts", "0"], 'depth must be an integer from 1 to 26, got "0"'],
-    [["binarytree.ts", "1.5"], 'depth must be an integer from 1 to 26, got "1.5"'],
-    [["binarytree_manual.ts", "many"], 'depth must be an integer from 1 to 26, got "many"'],
+    [["binarytree.ts", "0"], 'depth must be an integer from 6 to 26, got "0"'],
+    [["binarytree.ts", "1.5"], 'depth must be an integer from 6 to 26, got "1.5"'],
+    [["binarytree_manual.ts", "many"], 'depth must be an integer from 6 to 26, got "many"'],
     [["binarytree.ts", "8", "--stack=x"], '--stack must be one of seed, arena, bonwick, profile, got "x"'],
   ];
   for (const [args, message] of wrong) {

@@ -330,3 +330,41 @@ Deno.test("layer: a stack describes itself, a line for each layer", () => {
   assertMatch(String(a), /2 allocated, 2 freed[^]*\nmmap\n\(closed\)$/);
   assertEquals(String(init(layers.null())), "null");
 });
+
+Deno.test("layer: a stack prints also where the state below is not where it is looked for", () => {
+  const odd = layer(function odd<S>(base: Layer<S>): Layer<{ under: S }> {
+    return {
+      heap: base.heap,
+      init: () => ({ under: base.init() }),
+      deinit: (s) => base.deinit(s.under),
+      get: (s, size) => base.get(s.under, size),
+      put: (s, p, size) => base.put(s.under, p, size),
+    };
+  });
+  assertMatch(String(init(odd(stats(mmap(freshHeap()))))), /^odd\nstats\nmmap$/);
+});
+
+Deno.test("layer: a copy of a layer with another get lends no window, so that its get is called", () => {
+  const base = chunk(mmap(), 4096);
+  let gets = 0;
+  const copy: typeof base = { ...base, get: (s, size, align) => (gets++, base.get(s, size, align)) };
+  for (const stack of [copy, bypass(copy)]) {
+    gets = 0;
+    enter(init(stack), () => {
+      for (let i = 0; i < 10; i++) bytealloc(8);
+    });
+    assertEquals(gets, 10);
+  }
+});
+
+Deno.test("layer: what is wrong with a factory is said", () => {
+  const heap = freshHeap();
+  // deno-lint-ignore no-explicit-any -- what JavaScript can do
+  const wrong = (factory: any): () => unknown => () => layer(factory)(heap);
+  assertThrows(wrong(() => null), TypeError, "expected a layer from its factory, got null");
+  assertThrows(wrong((h: Heap) => h), TypeError, "expected a layer from its factory, got a Heap");
+  assertThrows(wrong((heap: Heap) => ({ heap, init() {}, deinit() {}, get() {} })), TypeError, "without put");
+  assertThrows(wrong((base: AnyLayer) => ({ ...stub(heap), heap: base.heap })), TypeError, "expected a layer as its");
+  // deno-lint-ignore no-explicit-any
+  assertThrows(() => mmap(mmap() as any), TypeError, "expected a heap as its first argument, got a layer");
+});

@@ -300,3 +300,12 @@ Deno.test("region: a layer that throws in deinit or get does not keep the region
     assertStrictEquals(top(), ground());
   }
 });
+
+Deno.test("enter and escape: a generator function is refused, which would run after the region is left", () => {
+  const a = init(chunk(mmap(), 4096));
+  assertThrows(() => enter(a, function* () {}), TypeError, "Cannot enter a region with a generator function");
+  assertThrows(() => enter(a, async function* () {}), TypeError, "use enterAsync");
+  enter(a, () => {
+    assertThrows(() => escape(function* () {}), TypeError, "Cannot escape with a generator function");
+  });
+});

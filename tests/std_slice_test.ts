@@ -469,3 +469,12 @@ Deno.test("slice: against a model, random operations in every kind of region", (
     { numRuns: 150 },
   );
 });
+
+Deno.test("slice and table: what fails before anything is held takes no memory", () => {
+  enter(init(check(stats(mmap()))), () => {
+    const xs = std.slalloc(std.u32, 0), t = std.mkht(std.string, std.u32);
+    // deno-lint-ignore no-explicit-any
+    for (const f of [() => std.slpush(xs, "x" as any), () => std.htput(t, 5 as any, 1)]) assertThrows(f, TypeError);
+    assertEquals([xs.cap, t.cap], [0, 0]);
+  });
+});

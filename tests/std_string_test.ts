@@ -208,3 +208,10 @@ Deno.test("string: bad arguments are clear errors", () =>
     assertEquals(sb.length, 0);
     std.slfree(words);
   }));
+
+Deno.test("string: bytes that only read as a text are not equal to it", () => {
+  const s = std.slalloc(std.u8, 1);
+  s.set(0, 0xff);
+  assertEquals([std.text(s), std.streq(s, "\ufffd")], ["\ufffd", false]);
+  std.slfree(s);
+});

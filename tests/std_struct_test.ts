@@ -276,3 +276,19 @@ Deno.test("alloc: bad arguments are clear errors, and nothing leaks", () =>
     // deno-lint-ignore no-explicit-any
     assertThrows(() => std.mk(Outer, null as any), TypeError);
   }));
+
+Deno.test("array: an index is an integer, and all elements are stored", () => {
+  const Pack = std.struct({ words: std.array(std.u32, 4) }), { words } = Pack.fields, p = std.zalloc(Pack);
+  for (const i of [1.5, -1, 4, NaN, "1"] as number[]) {
+    for (const f of [() => words.getAt(p, i), () => words.setAt(p, i, 9), () => words.at(p, i)]) {
+      assertThrows(f, RangeError, "Cannot index u32[4]: got ");
+    }
+  }
+  assertThrows(() => words.set(p, new Array(4)), TypeError, "Cannot store as u32: expected a number, got undefined");
+  for (const values of [null, 5, "abcd"]) {
+    // deno-lint-ignore no-explicit-any
+    assertThrows(() => words.set(p, values as any), TypeError, "Cannot store as u32[4]: expected an array");
+  }
+  assertEquals(words.get(p), [0, 0, 0, 0]);
+  std.free(Pack, p);
+});
