@@ -104,6 +104,11 @@ export class Allocator<in out S = unknown> implements Disposable {
   }
 
   /** @internal */
+  _assertOpen(action: string): void {
+    if (this.#phase === "closed") throw this.#refusal(action);
+  }
+
+  /** @internal */
   _close(): void {
     this.#phase = "closed";
     this._get = this._put = Allocator.#refuse;

@@ -24,6 +24,10 @@ groundAllocator._enter(undefined);
  * `escape` is on the call stack: there `current` is `ambient`, which looks it up. Programs without pay nothing.
  */
 let current: AnyAllocator = groundAllocator;
+/** The functions and the state of `current`, one step nearer: an entered allocator keeps them until it is left. */
+let get: AnyAllocator["_get"] = groundAllocator._get;
+let put: AnyAllocator["_put"] = groundAllocator._put;
+let state: unknown = groundAllocator.state;
 /** What `current` lends, if it is on the default heap: what is bound to that need then not look which heap it gets. */
 let window: Window = NO_WINDOW;
 /** The heap of `current`; undefined for `ambient`, where that depends on who asks. */
@@ -74,7 +78,8 @@ export function enter<S, T>(a: Allocator<S>, f: () => T): T {
  * Runs `f` with every allocation served by the region outside the current one: what it allocates outlives the current
  * region. Inside `escape`, `escape` goes further out. Returns what `f` returns.
  *
- * Throws an `Error` in the ground region, which has no outside, and a `TypeError` if `f` is asynchronous.
+ * Throws an `Error` in the ground region, which has no outside, or if the region outside has been closed meanwhile, and a
+ * `TypeError` if `f` is asynchronous.
  *
  * @example
  * ```ts
@@ -92,7 +97,9 @@ export function enter<S, T>(a: Allocator<S>, f: () => T): T {
  */
 export function escape<T>(f: () => T): T {
   assertSync("escape", f);
-  return settled("escape", serve(next(), f));
+  const outside = next();
+  outside._assertOpen("escape to"); // which a task that has outlived its region may find closed
+  return settled("escape", serve(outside, f));
 }
 
 /**
@@ -169,7 +176,7 @@ export function bump(size: number, align: number): Ptr {
  * @internal
  */
 export function request(size: number, align: number): Ptr {
-  return current._get(current.state, size, align);
+  return get(state, size, align);
 }
 
 /**
@@ -180,7 +187,7 @@ export function bytefree(p: Ptr, size: number): void {
   if (typeof p !== "number" || (p >>> 0) !== p || p === 0 || typeof size !== "number" || (size >>> 0) !== size) {
     assertBlock(p, size);
   }
-  current._put(current.state, p, size);
+  put(state, p, size);
 }
 
 /** The allocator of the current region. */
@@ -207,6 +214,9 @@ export function ground(): AnyAllocator {
 
 function switchTo(a: AnyAllocator): void {
   current = a;
+  get = a._get;
+  put = a._put;
+  state = a.state;
   currentHeap = a === ambient ? undefined : a.layer.heap;
   window = currentHeap === defaultHeap ? a._window : NO_WINDOW;
 }

@@ -26,7 +26,7 @@ export function table(rows: readonly (readonly string[])[]): string {
 /** A figure that is wanted, and whether it was reached: the row of a table. */
 export function verdict(what: string, got: number, relation: "<=" | ">=", wanted: number): string[] {
   const reached = relation === "<=" ? got <= wanted : got >= wanted;
-  return [what, `${relation} ${wanted.toFixed(2)}`, got.toFixed(2), reached ? "yes" : "**no**"];
+  return [what, `${relation} ${wanted.toFixed(2)}`, got.toFixed(3), reached ? "yes" : "**no**"];
 }
 
 /** Titles of the columns of such a table. */
