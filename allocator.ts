@@ -11,7 +11,10 @@ import { type AnyLayer, describe, type Layer, nameOf, ownFunctions, type Window 
 import { chunk } from "./layers/chunk.ts";
 import { nullLayer } from "./layers/system/null.ts";
 
-/** What a region works with to which nothing is lent: an arena without memory, of the same shape as those with. */
+/**
+ * What a region works with to which nothing is lent: an arena without memory. As the state of a chunk, so that an engine
+ * sees one shape of window only.
+ */
 export const NO_WINDOW: Window = chunk(nullLayer(), 64).init();
 
 /**

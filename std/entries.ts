@@ -106,8 +106,3 @@ export function bytesFor<K, V>(t: Table<K, V>, cap: number): number {
 export function alignOf<K, V>(keys: KeyType<K>, type: Type<V>): number {
   return Math.max(4, keys.align, type.align);
 }
-
-/** `n` or the next multiple of `align`. */
-export function roundUp(n: number, align: number): number {
-  return Math.ceil(n / align) * align;
-}

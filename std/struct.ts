@@ -211,6 +211,7 @@ export function struct<F extends FieldTypes>(types: F, heap: Heap = defaultHeap)
   return type;
 }
 
-function roundUp(n: number, align: number): number {
+/** `n` or the next multiple of `align`. */
+export function roundUp(n: number, align: number): number {
   return Math.ceil(n / align) * align;
 }

@@ -35,13 +35,13 @@ import {
   lookup,
   rehash,
   remove,
-  roundUp,
   setValue,
   stage,
   valueAt,
 } from "./entries.ts";
 import { assertHere, type KeyType, keyTypeOf, string, type StringKey } from "./key.ts";
 import { print, printable } from "./print.ts";
+import { roundUp } from "./struct.ts";
 import { assertType, type Type } from "./type.ts";
 
 /** A hash table in a heap. Made by {@linkcode mkht}. Iterable as `[key, value]`, in no particular order. */
