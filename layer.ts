@@ -279,7 +279,7 @@ function evaluate(factory: Factory, names: Readonly<Record<string, unknown>>): F
   const source = String(factory);
   for (const name of Object.keys(names)) {
     // A minifier has renamed it in the source text, which therefore cannot be evaluated elsewhere
-    const word = new RegExp(`(?<![\\w$])${name.replaceAll("$", "\\\\$")}(?![\\w$])`);
+    const word = new RegExp(`(?<![\\w$])${name.replaceAll("$", "\\$")}(?![\\w$])`);
     if (!word.test(source)) throw new ReferenceError(`${name} is not in the factory's source`);
   }
   const url = `region:${factory.name}.${++serial}`;

@@ -368,3 +368,23 @@ Deno.test("layer: what is wrong with a factory is said", () => {
   // deno-lint-ignore no-explicit-any
   assertThrows(() => mmap(mmap() as any), TypeError, "expected a heap as its first argument, got a layer");
 });
+
+Deno.test("layer: a name with a $ in it is found in the source", () => {
+  const $where = () => new Error().stack ?? "";
+  let stack = "";
+  const note = (s: string) => void (stack = s);
+  const dollar = layer(
+    function dollar(base: AnyLayer): AnyLayer {
+      note($where());
+      return { ...base };
+    },
+    { $where, note },
+  );
+  const before = specialise(true);
+  try {
+    dollar(mmap(freshHeap()));
+  } finally {
+    specialise(before);
+  }
+  assertMatch(stack, /region:dollar\.\d+/);
+});
