@@ -10,6 +10,7 @@ import type { Heap, Ptr } from "./heap.ts";
 import { type AnyLayer, describe, type Layer, nameOf, ownFunctions, type Window } from "./layer.ts";
 import { chunk } from "./layers/chunk.ts";
 import { nullLayer } from "./layers/system/null.ts";
+import { printable } from "./printable.ts";
 
 /**
  * What a region works with to which nothing is lent: an arena without memory. As the state of a chunk, so that an engine
@@ -128,10 +129,7 @@ export class Allocator<in out S = unknown> implements Disposable {
   }
 }
 
-// What `console.log` shows: in Deno, and in Node and Bun
-for (const inspect of ["Deno.customInspect", "nodejs.util.inspect.custom"]) {
-  Object.defineProperty(Allocator.prototype, Symbol.for(inspect), { value: Allocator.prototype.toString });
-}
+printable(Allocator.prototype);
 
 /** An allocator whatever its layer. */
 // deno-lint-ignore no-explicit-any

@@ -13,9 +13,6 @@ export type Ptr = number;
 /** Bytes in a page, the unit in which a heap hands out memory. */
 export const PAGE = 4096;
 
-/** Bytes to which every block is aligned unless its caller asked for less. */
-export const ALIGN = 16;
-
 /** Bytes in a WebAssembly page, the unit in which a memory grows, and how many of ours that is. */
 const WASM_PAGE = 65536;
 const PER_WASM_PAGE = WASM_PAGE / PAGE;

@@ -6,10 +6,11 @@
 
 import { ADDRESS_SPACE, assertInteger, show } from "../errors.ts";
 import type { Heap, Ptr } from "../heap.ts";
+import { printable } from "../printable.ts";
 import { bytealloc, bytefree, heapFor } from "./alloc.ts";
 import { copy } from "./bytes.ts";
 import { kindOf, load, store } from "./element.ts";
-import { printable, printList } from "./print.ts";
+import { printList } from "./print.ts";
 import type { Type } from "./type.ts";
 
 /** Bytes in the first block of a slice that grows, at least. */

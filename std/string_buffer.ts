@@ -9,7 +9,7 @@
 
 import { assertInteger, show } from "../errors.ts";
 import { reserve, type Slice } from "./header.ts";
-import { printable } from "./print.ts";
+import { printable } from "../printable.ts";
 import { slalloc, slfree, slgrow, slpush } from "./slice.ts";
 import { sljoin } from "./slices.ts";
 import { assertBytes, text as textOf } from "./string.ts";

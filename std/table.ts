@@ -22,6 +22,7 @@
 
 import { show } from "../errors.ts";
 import type { Heap, Ptr } from "../heap.ts";
+import { printable } from "../printable.ts";
 import { bytefree, heapFor } from "./alloc.ts";
 import { copy } from "./bytes.ts";
 import { kindOf } from "./element.ts";
@@ -40,7 +41,7 @@ import {
   valueAt,
 } from "./entries.ts";
 import { assertHere, type KeyType, keyTypeOf, string, type StringKey } from "./key.ts";
-import { print, printable } from "./print.ts";
+import { print } from "./print.ts";
 import { roundUp } from "./struct.ts";
 import { assertType, type Type } from "./type.ts";
 

@@ -1,4 +1,15 @@
-import { type AnyAllocator, type AnyLayer, batch, bigcache, bonwick, check, chunk, mmap, stats } from "../../mod.ts";
+import {
+  type AnyAllocator,
+  type AnyLayer,
+  batch,
+  bigcache,
+  bonwick,
+  check,
+  chunk,
+  type Gauge,
+  mmap,
+  stats,
+} from "../../mod.ts";
 
 /** A stack to parse under. */
 export interface Stack {
@@ -16,13 +27,7 @@ export const STACKS: Readonly<Record<string, Stack>> = {
 };
 
 /** The figures in the state of a `stats`. */
-export interface Figures {
-  nalloc: number;
-  nfree: number;
-  szalloc: number;
-  szfree: number;
-  watermark: number;
-}
+export type Figures = { -readonly [K in keyof Gauge]: Gauge[K] };
 
 /** The states of the `stats` in a stack, the topmost first. */
 export function* figures(state: unknown): Generator<Figures> {
