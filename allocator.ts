@@ -7,7 +7,18 @@
 import { ADDRESS_SPACE, assertInteger, show } from "./errors.ts";
 import type { Gauge } from "./gauge.ts";
 import type { Heap, Ptr } from "./heap.ts";
-import { type AnyLayer, describe, type Layer, nameOf, ownFunctions, type Window } from "./layer.ts";
+import {
+  type Alignment,
+  type AnyLayer,
+  type Capability,
+  describe,
+  type Kept,
+  type Layer,
+  nameOf,
+  ownFunctions,
+  type StateOf,
+  type Window,
+} from "./layer.ts";
 import { chunk } from "./layers/chunk.ts";
 import { nullLayer } from "./layers/system/null.ts";
 import { printable } from "./printable.ts";
@@ -21,9 +32,13 @@ export const NO_WINDOW: Window = chunk(nullLayer(), 64).init();
 /**
  * A layer and a state of it: something to allocate from, to enter, and to look at. Made by {@linkcode init}.
  *
+ * `C` is what it can do: `"get"`, and the capabilities of the layer. Without the one that a method needs, a call of it does not compile, and throws a
+ * `TypeError`. `any` stands for an allocator of which that is not known.
+ *
  * `console.log` and `String` show each layer of the stack with its figures, also after it has been closed.
  */
-export class Allocator<in out S = unknown> implements Disposable {
+// deno-lint-ignore no-explicit-any
+export class Allocator<in out S = unknown, in C extends Capability | "get" = any> implements Disposable {
   /** The stack that serves the requests. */
   readonly layer: Layer<S>;
   /** Its state. */
@@ -45,7 +60,7 @@ export class Allocator<in out S = unknown> implements Disposable {
     const { get, put, window } = ownFunctions(layer);
     this.layer = layer;
     this.state = layer.init();
-    this._get = get;
+    this._get = get as AnyAllocator["_get"];
     this._put = put;
     this._window = window === undefined ? NO_WINDOW : window(this.state);
   }
@@ -63,10 +78,14 @@ export class Allocator<in out S = unknown> implements Disposable {
   /**
    * Address of a block of `size` bytes, 0 to 2^32 - 1, or 0 when memory cannot be had.
    *
-   * @param align What it is aligned to at least, in bytes: 1, 2, 4, 8 or 16, the default
+   * @param align What it is aligned to at least, in bytes: 1, 2, 4, 8 or 16, the default; up to `maxAlign`, where the
+   *   layer has that
    */
+  get(size: number, align?: Alignment): Ptr;
+  /** Address of a block aligned to `align`, a power of two up to the layer's `maxAlign`, or 0. */
+  get(this: Allocator<S, "maxAlign">, size: number, align: number): Ptr;
   get(size: number, align = 16): Ptr {
-    assertRequest(size, align);
+    assertRequest(size, align, this.layer);
     return this._get(this.state, size, align);
   }
 
@@ -76,8 +95,61 @@ export class Allocator<in out S = unknown> implements Disposable {
     this._put(this.state, p, size);
   }
 
+  /**
+   * Makes the block at `p`, of `old` bytes, one of `size` bytes where it is: the contents stay, up to the lesser of both.
+   * False if that cannot be, and nothing has changed.
+   */
+  resize(this: Allocator<S, "resize">, p: Ptr, old: number, size: number): boolean {
+    const { layer, state } = this._can("resize");
+    assertResize(p, old, size);
+    return layer.resize!(state, p, old, size);
+  }
+
+  /** Whether the block at `p` is of this allocator: true for each that is out, false for each of any other. */
+  owns(this: Allocator<S, "owns">, p: Ptr): boolean {
+    const { layer, state } = this._can("owns");
+    assertInteger("look for a block", "address", p, 0, ADDRESS_SPACE - 1);
+    return layer.owns!(state, p);
+  }
+
+  /** Size in bytes of the block at `p`, which is out: what was asked for. */
+  sizeOf(this: Allocator<S, "sizeOf">, p: Ptr): number {
+    const { layer, state } = this._can("sizeOf");
+    assertInteger("look for a block", "address", p, 1, ADDRESS_SPACE - 1);
+    return layer.sizeOf!(state, p);
+  }
+
+  /** Takes all blocks back at once, and keeps their memory for what comes. */
+  reset(this: Allocator<S, "reset">): void {
+    const { layer, state } = this._can("reset");
+    layer.reset!(state);
+  }
+
+  /** What a request of `size` bytes takes in fact: asking for so many bytes costs no more. */
+  goodSize(this: Allocator<S, "goodSize">, size: number): number {
+    const { layer } = this._can("goodSize");
+    assertInteger("round", "size in bytes", size, 0, ADDRESS_SPACE - 1);
+    return layer.goodSize!(size);
+  }
+
+  /** A mark that {@linkcode Allocator.rewind} goes back to, or 0 when memory cannot be had for it. */
+  mark(this: Allocator<S, "mark">): Ptr {
+    const { layer, state } = this._can("mark");
+    return layer.mark!(state);
+  }
+
+  /**
+   * Takes back all blocks got since `mark` gave `m`, which is spent then, as are those that came after it. A `RangeError`
+   * if `m` is no mark that is left.
+   */
+  rewind(this: Allocator<S, "rewind">, m: Ptr): void {
+    const { layer, state } = this._can("rewind");
+    assertInteger("rewind", "mark", m, 1, ADDRESS_SPACE - 1);
+    layer.rewind!(state, m);
+  }
+
   /** What the topmost layer has measured, so far or until it was closed. A `TypeError` if it does not measure. */
-  gauge(): Gauge {
+  gauge(this: Allocator<S, "gauge">): Gauge {
     if (this.layer.gauge === undefined) {
       throw new TypeError(`Cannot gauge ${nameOf(this.layer)}: it does not measure, stats(...) over it does`);
     }
@@ -107,6 +179,15 @@ export class Allocator<in out S = unknown> implements Disposable {
     this._outside = outside;
   }
 
+  /** @internal Itself, if it is open and its layer has a capability. */
+  _can(capability: Capability): this {
+    if (this.layer[capability] === undefined) {
+      throw new TypeError(`Cannot use ${capability} of ${nameOf(this.layer)}: it has no such capability`);
+    }
+    this._assertOpen("use");
+    return this;
+  }
+
   /** @internal */
   _assertOpen(action: string): void {
     if (this.#phase === "closed") throw this.#refusal(action);
@@ -133,7 +214,10 @@ printable(Allocator.prototype);
 
 /** An allocator whatever its layer. */
 // deno-lint-ignore no-explicit-any
-export type AnyAllocator = Allocator<any>;
+export type AnyAllocator = Allocator<any, any>;
+
+/** The allocator that {@linkcode init} makes of a layer. */
+export type AllocatorOf<L> = 0 extends 1 & StateOf<L> ? AnyAllocator : Allocator<StateOf<L>, "get" | Kept<L>>;
 
 /**
  * Makes an allocator of a stack: a fresh state for it, to allocate from or to {@linkcode enter}.
@@ -151,19 +235,20 @@ export type AnyAllocator = Allocator<any>;
  * a.deinit();
  * ```
  */
-export function init<S>(layer: Layer<S>): Allocator<S>;
-/** Makes an allocator of one of several stacks, as a choice between them gives. */
-export function init(layer: AnyLayer): AnyAllocator;
-export function init(layer: AnyLayer): AnyAllocator {
-  return new Allocator(layer);
+export function init<L extends AnyLayer>(layer: L): AllocatorOf<L> {
+  return new Allocator(layer) as AllocatorOf<L>;
 }
 
-/** Throws unless these can be asked for: bytes, and an alignment. */
-export function assertRequest(size: number, align: number): void {
+/** Throws unless these can be asked of a layer: bytes, and an alignment. */
+export function assertRequest(size: number, align: number, layer: AnyLayer): void {
   assertInteger("allocate", "size in bytes", size, 0, ADDRESS_SPACE - 1);
-  if (!isAlignment(align)) {
-    const Wrong = typeof align === "number" ? RangeError : TypeError;
-    throw new Wrong(`Cannot allocate: alignment must be 1, 2, 4, 8 or 16, got ${show(align)}`);
+  if (isAlignment(align)) return;
+  if (typeof align !== "number") throw new TypeError(`Cannot allocate: alignment must be a number, got ${show(align)}`);
+  const most = layer.maxAlign ?? 16;
+  if (align > most || align < 1 || !Number.isInteger(Math.log2(align))) {
+    throw new RangeError(
+      `Cannot allocate: alignment must be a power of two from 1 to ${most}, as the stack can, got ${align}`,
+    );
   }
 }
 
@@ -173,7 +258,14 @@ export function assertBlock(p: Ptr, size: number): void {
   assertInteger("free", "size in bytes", size, 0, ADDRESS_SPACE - 1);
 }
 
-/** Whether it is an alignment that a block can be asked for with: 1, 2, 4, 8 or 16. */
-export function isAlignment(align: number): boolean {
+/** Throws unless a block can lie there, and be made one of `size` bytes. */
+export function assertResize(p: Ptr, old: number, size: number): void {
+  assertInteger("resize", "address", p, 1, ADDRESS_SPACE - 1);
+  assertInteger("resize", "old size in bytes", old, 0, ADDRESS_SPACE - 1);
+  assertInteger("resize", "new size in bytes", size, 0, ADDRESS_SPACE - 1);
+}
+
+/** Whether it is an alignment that every layer can be asked for: 1, 2, 4, 8 or 16. */
+export function isAlignment(align: number): align is Alignment {
   return typeof align === "number" && (align & -align) === align && align > 0 && align <= 16;
 }

@@ -33,6 +33,14 @@ export function assertInteger(action: string, what: string, value: unknown, leas
   }
 }
 
+/** Throws unless `value` is a power of two from 1 to `most`. */
+export function assertPowerOfTwo(action: string, what: string, value: unknown, most: number): void {
+  assertInteger(action, what, value, 1, most);
+  if (!Number.isInteger(Math.log2(value as number))) {
+    throw new RangeError(`Cannot ${action}: ${what} must be a power of two, got ${value}`);
+  }
+}
+
 /** Throws a `TypeError` unless `value` is a function. */
 export function assertFunction(action: string, what: string, value: unknown): void {
   if (typeof value !== "function") {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ADDRESS_SPACE, assertInteger, show } from "./errors.ts";
+import { ADDRESS_SPACE, assertInteger, assertPowerOfTwo, show } from "./errors.ts";
 import { Pages } from "./pages.ts";
 
 /** Address in a heap, in bytes from its start; 0 is null. At most 2^32 - 1, always unsigned. */
@@ -92,7 +92,8 @@ export class Heap {
     this.#memory = memory;
     this.start = first * PAGE;
     this.#maximum = options.memory ? 65536 : options.maximum ?? 65536;
-    this.#pages = new Pages(first, Math.max(first, pagesIn(this.size)));
+    const pages = Math.max(first, pagesIn(this.size));
+    this.#pages = new Pages(first, pages, options.memory ? pages : first);
     Object.assign(this, viewsOf(memory.buffer));
     if (options.memory !== undefined) this.#expose();
   }
@@ -116,16 +117,20 @@ export class Heap {
   /**
    * Address of a run of `n` pages of 4 KiB with unspecified contents, or 0 when the memory has no such run and cannot
    * grow. Freed runs are used again before the memory grows. O(log pages).
+   *
+   * @param align What the run starts on a multiple of, in pages: a power of two. Default 1
    */
-  getPages(n: number): Ptr {
+  getPages(n: number, align = 1): Ptr {
     if (typeof n !== "number" || n >>> 0 !== n || n === 0) assertInteger("get pages", "number of pages", n, 1, 2 ** 53);
-    let page = this.#pages.get(n);
+    const need = n + align - 1; // so many have an aligned run among them
+    if (align !== 1) assertPowerOfTwo("get pages", "alignment in pages", align, 2 ** 20);
+    let page = this.#pages.get(need);
     if (page < 0) {
-      if (n >= LAST_PAGE || !this.#grow(n)) return 0;
-      page = this.#pages.get(n);
+      if (need >= LAST_PAGE || !this.#grow(need)) return 0;
+      page = this.#pages.get(need);
       if (page < 0) return 0;
     }
-    return page * PAGE;
+    return (align === 1 ? page : this.#pages.trim(page, need, n, align)) * PAGE;
   }
 
   /**
@@ -151,6 +156,26 @@ export class Heap {
     const page = p / PAGE;
     if (this.#pages.extend(page, n, more)) return true;
     return page + n === this.#pages.tail && more < LAST_PAGE && this.#grow(more) && this.#pages.extend(page, n, more);
+  }
+
+  /**
+   * Makes the run of `n` pages at `p` one of `to` pages in place; false, and nothing changes, when it is to grow and the
+   * pages behind it are not free. O(log pages).
+   */
+  resizePages(p: Ptr, n: number, to: number): boolean {
+    if (to > n) return this.extendPages(p, n, to - n);
+    assertInteger("resize pages", "address", p, 0, ADDRESS_SPACE - 1);
+    assertInteger("resize pages", "number of pages", n, 1, LAST_PAGE);
+    assertInteger("resize pages", "new number of pages", to, 1, LAST_PAGE);
+    if (!this.#pages.cut(p / PAGE, n, to)) {
+      throw new RangeError(`Cannot resize pages: ${n} pages at ${p} are not a run that is out`);
+    }
+    return true;
+  }
+
+  /** First address from which on no page has been handed out yet: nothing but zeros is there, unless others write. */
+  get fresh(): Ptr {
+    return this.#pages.fresh * PAGE;
   }
 
   /**

@@ -21,7 +21,7 @@ import { assertFunction, show } from "./errors.ts";
  * - `init`, `get` and `put` check nothing that costs time. Arguments are checked by the allocator that `init(layer)` in
  *   `region.ts` makes.
  *
- * An optional member is a capability: absent means "cannot".
+ * An optional member is a capability: absent means "cannot". {@linkcode LayerWith} is the type of a layer that has some.
  */
 export interface Layer<in out S> {
   /** The heap that the blocks of this layer lie in. */
@@ -32,15 +32,42 @@ export interface Layer<in out S> {
   deinit(s: S): void;
   /**
    * Address of a block of `size` bytes (0 to 2^32 - 1), or 0. `align` is a power of two up to 16, 16 when left out, that
-   * the caller is content with; a layer that packs blocks makes use of it, any other may ignore it.
+   * the caller is content with; a layer that packs blocks makes use of it, any other may ignore it. More than 16, up to
+   * `maxAlign`, is a promise: the block is so aligned.
    */
-  get(s: S, size: number, align?: number): Ptr;
-  /** Takes back the block at `p`. `size` is the size in bytes that was asked for. */
+  get(s: S, size: number, align?: Alignment): Ptr;
+  /** Takes back the block at `p`. `size` is the size in bytes that was asked for, or resized to. */
   put(s: S, p: Ptr, size: number): void;
   /** True when the state is that of the layer below, which printing a stack has to know. */
   readonly stateless?: boolean;
+  /** The layers under this one, by the fields of the state that hold their states, if it is not one layer in `base`. */
+  readonly parts?: Readonly<Record<string, AnyLayer>>;
   /** What the layer has measured; only a layer that measures has one. */
   gauge?(s: S): Gauge;
+  /**
+   * Makes the block at `p`, of `old` bytes, one of `size` bytes where it is, and returns true: the contents up to the
+   * lesser of both stay. False if that cannot be, and nothing has changed.
+   */
+  resize?(s: S, p: Ptr, old: number, size: number): boolean;
+  /** Whether the block at `p` is of this state: true for each that is out, false for each of any other allocator. */
+  owns?(s: S, p: Ptr): boolean;
+  /** Size in bytes of the block at `p`, which is out: what was asked for, as `put` takes it. */
+  sizeOf?(s: S, p: Ptr): number;
+  /** Takes all blocks back at once, and keeps their memory for what comes. */
+  reset?(s: S): void;
+  /** What a request of `size` bytes takes in fact: asking for so many bytes costs no more. */
+  goodSize?(size: number): number;
+  /** The greatest alignment in bytes, more than 16, that `get` can be asked for. Absent, it is 16. */
+  readonly maxAlign?: number;
+  /** A mark that {@linkcode Layer.rewind} goes back to, or 0 when memory cannot be had for it. */
+  mark?(s: S): Ptr;
+  /**
+   * Takes back all blocks got since `mark` gave `m`, which is spent then, as are those that came after it. Marks are gone
+   * back to last in, first out: a `RangeError` if `m` is none that is left.
+   */
+  rewind?(s: S, m: Ptr): void;
+  /** True when `get` writes to no block, so that what has come fresh from the heap is still zero. */
+  readonly pristine?: boolean;
   /**
    * The window of free memory that the layer bumps through; only a layer where a bump is all that `get` is, and that
    * `layer()` made. A region allocates through it without a call of `get`.
@@ -48,11 +75,46 @@ export interface Layer<in out S> {
   window?(s: S): Window;
 }
 
+/** An alignment in bytes that every layer can be asked for. */
+export type Alignment = 1 | 2 | 4 | 8 | 16;
+
+/** What a layer may be able to do beyond `get` and `put`: names of optional members of {@linkcode Layer}. */
+export type Capability =
+  | "gauge"
+  | "resize"
+  | "owns"
+  | "sizeOf"
+  | "reset"
+  | "goodSize"
+  | "maxAlign"
+  | "mark"
+  | "rewind";
+
+/** A {@linkcode Layer} with these capabilities: `LayerWith<S, "owns" | "reset">`. */
+export type LayerWith<S, C extends Capability> =
+  & Layer<S>
+  & { readonly [K in C]-?: NonNullable<Layer<S>[K]> }
+  & ("maxAlign" extends C ? Aligning<S> : unknown);
+
+/** A {@linkcode Layer} that can be asked for any alignment up to its `maxAlign`. */
+export interface Aligning<in out S> {
+  /** Address of a block of `size` bytes, aligned to `align`, a power of two up to `maxAlign`; or 0. */
+  get(s: S, size: number, align?: number): Ptr;
+}
+
 /** A {@linkcode Layer} that measures. */
 export interface Gauged<in out S> extends Layer<S> {
   /** What the layer has measured. */
   gauge(s: S): Gauge;
 }
+
+/** The state of a layer. */
+export type StateOf<L> = L extends Layer<infer S> ? S : never;
+
+/** Those of the capabilities `C` that a layer has: what a combinator over it can pass on. */
+export type Kept<L, C extends Capability = Capability> = `${{
+  [K in C]: L extends { readonly [P in K]: unknown } ? undefined extends L[K] ? never : K : never;
+}[C]}`; // a template, so that hovers show the names that it comes to
 
 /**
  * Free memory that a bump layer lends to the region it serves, so that an allocation is an addition and a comparison:
@@ -144,7 +206,10 @@ let serial = 0;
  *   layer that has none, the heap
  * @param names What the factory uses of its module, by the names it uses
  */
-export function layer<F extends Factory>(factory: F, names: Readonly<Record<string, unknown>> = {}): F {
+export function layer<F extends Factory, G extends Factory = F>(
+  factory: F,
+  names: Readonly<Record<string, unknown>> = {},
+): G {
   assertFunction("make a combinator", "factory", factory);
   const specialised = new Instances();
   const plain = new Instances();
@@ -157,8 +222,8 @@ export function layer<F extends Factory>(factory: F, names: Readonly<Record<stri
         `Cannot compose ${name}: expected a layer or a heap as its first argument, got ${show(given)}`,
       );
     }
-    const own = base === undefined ? given : ownFunctions(base);
-    const made = instantiate(factory, names, [own, ...params]);
+    const [own, ...rest] = args.map((arg) => isLayer(arg) ? ownFunctions(arg) : arg);
+    const made = instantiate(factory, names, [own, ...rest]);
     if (made === own && base !== undefined) return base; // a factory may return what it was given
     if (!isLayer(made) || !(made.heap instanceof Heap)) {
       throw new TypeError(`Cannot compose ${name}: ${misfit(made, base !== undefined)}`);
@@ -172,7 +237,59 @@ export function layer<F extends Factory>(factory: F, names: Readonly<Record<stri
     for (const arg of args) instance = instance.at(arg);
     return instance.layer ??= compose(args);
   };
-  return combinator as F;
+  return combinator as G;
+}
+
+/** Members of a layer that one above it may have without doing anything for it. */
+export type Passable = Capability | "pristine" | "window";
+
+/** Some of these members. */
+export type Passed<S> = Partial<Pick<Layer<S>, Passable>>;
+
+/**
+ * The capabilities among `names` that `base` has, for a layer that passes them on unchanged and whose state holds that of
+ * `base` as `base`. It is evaluated afresh with each factory that has it among its names.
+ *
+ * @example
+ * ```ts
+ * import { type Layer, layer, pass } from "./layer.ts";
+ *
+ * const silent = layer(function silent<S>(base: Layer<S>): Layer<{ base: S }> {
+ *   const { heap, get, put } = base;
+ *   return {
+ *     heap,
+ *     init: () => ({ base: base.init() }),
+ *     deinit: (s) => base.deinit(s.base),
+ *     get: (s, size, align) => get(s.base, size, align),
+ *     put: (s, p, size) => put(s.base, p, size),
+ *     ...pass(base, "owns", "resize"),
+ *   };
+ * }, { pass });
+ * ```
+ */
+export function pass<S>(
+  base: Layer<S>,
+  ...names: Passable[]
+): Passed<{ base: S }> {
+  const all: Layer<{ base: S }> = {
+    gauge: (s) => base.gauge!(s.base),
+    resize: (s, p, old, size) => base.resize!(s.base, p, old, size),
+    owns: (s, p) => base.owns!(s.base, p),
+    sizeOf: (s, p) => base.sizeOf!(s.base, p),
+    reset: (s) => base.reset!(s.base),
+    goodSize: base.goodSize,
+    maxAlign: base.maxAlign,
+    mark: (s) => base.mark!(s.base),
+    rewind: (s, m) => base.rewind!(s.base, m),
+    pristine: base.pristine,
+    window: (s) => base.window!(s.base),
+  } as Layer<{ base: S }>;
+  return Object.fromEntries(names.filter((name) => base[name] !== undefined).map((name) => [name, all[name]]));
+}
+
+/** The capabilities among `names` that `base` has, for a layer that passes them on unchanged and shares its state. */
+export function share<S>(base: Layer<S>, ...names: Passable[]): Passed<S> {
+  return Object.fromEntries(names.filter((name) => base[name] !== undefined).map((name) => [name, base[name]]));
 }
 
 /**
@@ -202,7 +319,7 @@ export function isLayer(value: unknown): value is AnyLayer {
 export function nameOf(layer: AnyLayer): string {
   const made = instanceOf.get(layer);
   if (made === undefined) return "layer";
-  const inside = [...made.base ? [nameOf(made.base)] : [], ...made.params.map(show)];
+  const inside = [...made.base ? [made.base] : [], ...made.params].map((arg) => isLayer(arg) ? nameOf(arg) : show(arg));
   return made.name + (inside.length > 0 ? `(${inside.join(", ")})` : "");
 }
 
@@ -215,19 +332,29 @@ function figuresOf(layer: AnyLayer, s: unknown): string {
   }
 }
 
-/** A stack and its state for people: a line for each layer, the topmost first, with its parameters and its figures. */
+/**
+ * A stack and its state for people: a line for each layer, the topmost first, with its parameters and its figures. Where a
+ * layer stands on several, each of these stacks follows, indented, behind its name.
+ */
 export function describe(layer: AnyLayer, state: unknown): string {
   if (!isLayer(layer)) throw new TypeError(`Cannot describe as a stack: expected a layer, got ${show(layer)}`);
-  const rows: [name: string, figures: string][] = [];
-  for (let l: AnyLayer | undefined = layer, s = state as { base?: unknown }; l !== undefined;) {
-    const { name, base, params }: Instance = instanceOf.get(l) ?? { name: "layer", base: undefined, params: [] };
-    const figures = l.stateless ? "" : figuresOf(l, s);
-    rows.push([[name, ...params.map(show)].join(" "), figures]);
-    if (!l.stateless) s = s?.base as typeof s;
-    l = base;
-  }
+  const rows = linesOf(layer, state, "", "");
   const width = Math.max(...rows.map(([name]) => name.length));
   return rows.map(([name, figures]) => `${name.padEnd(width)}  ${figures}`.trimEnd()).join("\n");
+}
+
+/** Lines of a stack: names, behind `first` in the first line and `rest` in the others, and figures. */
+function linesOf(layer: AnyLayer, state: unknown, first: string, rest: string): [name: string, figures: string][] {
+  const { name, base, params }: Instance = instanceOf.get(layer) ?? { name: "layer", base: undefined, params: [] };
+  const own = [name, ...params.filter((param) => !isLayer(param)).map(show)].join(" ");
+  const lines: [string, string][] = [[first + own, layer.stateless ? "" : figuresOf(layer, state)]];
+  const inside = state as Record<string, unknown> | undefined;
+  if (layer.parts !== undefined) {
+    for (const [field, part] of Object.entries(layer.parts)) {
+      lines.push(...linesOf(part, inside?.[field], `${rest}  ${field}: `, `${rest}  ${" ".repeat(field.length)}  `));
+    }
+  } else if (base !== undefined) lines.push(...linesOf(base, layer.stateless ? state : inside?.base, rest, rest));
+  return lines;
 }
 
 /**
@@ -247,7 +374,17 @@ export function ownFunctions(base: AnyLayer): AnyLayer {
     get: (s, size, align) => base.get(s, size, align),
     put: (s, p, size) => base.put(s, p, size),
     ...(base.stateless && { stateless: true }),
+    ...(base.parts && { parts: base.parts }),
     ...(base.gauge && { gauge: (s) => base.gauge!(s) }),
+    ...(base.resize && { resize: (s, p, old, size) => base.resize!(s, p, old, size) }),
+    ...(base.owns && { owns: (s, p) => base.owns!(s, p) }),
+    ...(base.sizeOf && { sizeOf: (s, p) => base.sizeOf!(s, p) }),
+    ...(base.reset && { reset: (s) => base.reset!(s) }),
+    ...(base.goodSize && { goodSize: (size) => base.goodSize!(size) }),
+    ...(base.maxAlign && { maxAlign: base.maxAlign }),
+    ...(base.mark && { mark: (s) => base.mark!(s) }),
+    ...(base.rewind && { rewind: (s, m) => base.rewind!(s, m) }),
+    ...(base.pristine && { pristine: true }),
   };
 }
 
@@ -275,7 +412,10 @@ function instantiate(factory: Factory, names: Readonly<Record<string, unknown>>,
   return factory(...args);
 }
 
-function evaluate(factory: Factory, names: Readonly<Record<string, unknown>>): Factory {
+function evaluate<F extends (...args: never[]) => unknown>(factory: F, names: Readonly<Record<string, unknown>>): F {
+  if (factory as unknown !== pass && Object.values(names).includes(pass)) {
+    names = { ...names, pass: evaluate(pass, {}) };
+  }
   const source = String(factory);
   for (const name of Object.keys(names)) {
     // A minifier has renamed it in the source text, which therefore cannot be evaluated elsewhere

@@ -7,20 +7,32 @@
 export { formatBytes, formatGauge, type Gauge } from "./gauge.ts";
 export { Heap, heap, type HeapOptions, type Ptr } from "./heap.ts";
 export {
+  type Aligning,
+  type Alignment,
   type AnyLayer,
+  type Capability,
   describe,
   type Factory,
   type Gauged,
+  type Kept,
   type Layer,
   layer,
+  type LayerWith,
+  pass,
+  type Passable,
+  type Passed,
+  share,
   specialise,
+  type StateOf,
   type Window,
 } from "./layer.ts";
 export {
   Allocator,
+  type AllocatorOf,
   type AnyAllocator,
   bytealloc,
   bytefree,
+  byteresize,
   enter,
   enterAsync,
   escape,
@@ -45,4 +57,4 @@ export { type Sbrk, sbrk } from "./layers/system/sbrk.ts";
 
 export * as layers from "./layers/mod.ts";
 export * as std from "./std/mod.ts";
-export { OutOfMemoryError } from "./std/alloc.ts";
+export { OutOfMemoryError } from "./out_of_memory.ts";

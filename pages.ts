@@ -25,6 +25,8 @@ export class Pages {
   tail: number;
   /** Number of pages the memory has. */
   limit: number;
+  /** Page from which on none has been used yet. */
+  fresh: number;
   #first: number;
   #size = 64;
   /** `tree[size + page]`: length in pages of the free run that starts at `page`; `tree[i]`: max of both children. */
@@ -32,10 +34,11 @@ export class Pages {
   /** By page: at the start of a used run its length with USED; at the last page of a free run its length; else 0. */
   #tags: Uint32Array = new Uint32Array(this.#size);
 
-  /** Free are the pages `first` up to `limit`. */
-  constructor(first: number, limit: number) {
+  /** Free are the pages `first` up to `limit`; those from `fresh` on have never been used. */
+  constructor(first: number, limit: number, fresh: number = first) {
     this.#first = this.tail = first;
     this.limit = limit;
+    this.fresh = fresh;
   }
 
   /** First page of a run of `n`, or -1 when no free run is that long. */
@@ -47,7 +50,7 @@ export class Pages {
     } else {
       if (n > this.limit - page) return -1;
       if (page + n > this.#size) this.#reach(page + n);
-      this.tail = page + n;
+      this.#moveTail(page + n);
     }
     this.#tags[page] = USED | n;
     return page;
@@ -82,7 +85,7 @@ export class Pages {
     if (end === this.tail) {
       if (more > this.limit - end) return false;
       if (end + more > this.#size) this.#reach(end + more);
-      this.tail = end + more;
+      this.#moveTail(end + more);
     } else {
       if (this.#tree[this.#size + end] < more) return false;
       this.#take(end, more);
@@ -91,12 +94,35 @@ export class Pages {
     return true;
   }
 
+  /** Shortens the used run of `n` pages at `page` to `to` pages; false, and nothing happens, if it is not such a run. */
+  cut(page: number, n: number, to: number): boolean {
+    if (!this.#isOut(page, n)) return false;
+    if (to < n) {
+      this.#tags[page] = USED | to;
+      this.#tags[page + to] = USED | (n - to);
+      this.put(page + to, n - to);
+    }
+    return true;
+  }
+
+  /** Cuts the used run of `have` pages at `page` down to an aligned run of `n`, and returns where that starts. */
+  trim(page: number, have: number, n: number, align: number): number {
+    const start = Math.ceil(page / align) * align, before = start - page;
+    if (before > 0) {
+      this.#tags[page] = USED | before;
+      this.#tags[start] = USED | (have - before);
+    }
+    this.cut(start, have - before, n);
+    if (before > 0) this.put(page, before);
+    return start;
+  }
+
   /** The memory now ends at `limit`. If the added pages start above the old limit, the gap is somebody else's. */
   grown(from: number, limit: number): void {
     if (from > this.limit) {
       this.#reach(from);
       const rest = this.tail;
-      this.tail = from;
+      this.#moveTail(from);
       if (rest < this.limit) this.#free(rest, this.limit);
     }
     this.limit = limit;
@@ -115,6 +141,11 @@ export class Pages {
   /** Compared as numbers: as 32-bit words, what is no number of pages might look like one. */
   #isOut(page: number, n: number): boolean {
     return n > 0 && this.#tags[page] - USED === n;
+  }
+
+  #moveTail(tail: number): void {
+    this.tail = tail;
+    if (tail > this.fresh) this.fresh = tail;
   }
 
   #free(start: number, end: number): void {

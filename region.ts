@@ -6,7 +6,15 @@
  * @module
  */
 
-import { Allocator, type AnyAllocator, assertBlock, assertRequest, isAlignment, NO_WINDOW } from "./allocator.ts";
+import {
+  Allocator,
+  type AnyAllocator,
+  assertBlock,
+  assertRequest,
+  assertResize,
+  isAlignment,
+  NO_WINDOW,
+} from "./allocator.ts";
 import { assertFunction, show } from "./errors.ts";
 import { type Heap, heap as defaultHeap, type Ptr } from "./heap.ts";
 import type { Window } from "./layer.ts";
@@ -14,7 +22,7 @@ import { bonwick } from "./layers/bonwick.ts";
 import { stats } from "./layers/stats.ts";
 import { mmap } from "./layers/system/mmap.ts";
 
-export { Allocator, type AnyAllocator, init } from "./allocator.ts";
+export { Allocator, type AllocatorOf, type AnyAllocator, init } from "./allocator.ts";
 
 const groundAllocator: AnyAllocator = new Allocator(stats(bonwick(mmap())));
 groundAllocator._enter(undefined);
@@ -147,13 +155,14 @@ export async function enterAsync<S, T>(a: Allocator<S>, f: () => Promise<T> | T)
  * Address of a block of `size` bytes from the current region, or 0 when memory cannot be had.
  *
  * @param size Bytes, 0 to 2^32 - 1
- * @param align What it is aligned to at least, in bytes: 1, 2, 4, 8 or 16, the default
+ * @param align What it is aligned to at least, in bytes: a power of two, 16 by default. More than 16 is a `RangeError`
+ *   where the stack that serves the region cannot do it: its `maxAlign` says what it can
  */
 export function bytealloc(size: number, align = 16): Ptr {
   if (typeof size === "number" && size > 0 && (size >>> 0) === size && isAligned(align)) {
     const p = bump(size >>> 0, align); // an integer also where it came as a float, as 2 ** 10 does
     if (p !== 0) return p;
-  } else assertRequest(size, align);
+  } else assertRequest(size, align, top().layer);
   return request(size, align);
 }
 
@@ -188,6 +197,16 @@ export function bytefree(p: Ptr, size: number): void {
     assertBlock(p, size);
   }
   put(state, p, size);
+}
+
+/**
+ * Makes the block at `p`, of `old` bytes, one of `size` bytes where it is, and returns true. False if the current region
+ * cannot: then nothing has changed, and a new block, a copy and a `bytefree` do it (`std.realloc`).
+ */
+export function byteresize(p: Ptr, old: number, size: number): boolean {
+  assertResize(p, old, size);
+  const { layer, state } = top();
+  return old === size || (layer.resize !== undefined && layer.resize(state, p, old, size));
 }
 
 /** The allocator of the current region. */
@@ -288,7 +307,7 @@ const ambient: AnyAllocator = new Allocator<null>({
   },
   init: () => null,
   deinit: () => {},
-  get(_, size, align) {
+  get(_, size, align?: number) {
     const a = asyncTop();
     return a._get(a.state, size, align);
   },

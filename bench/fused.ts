@@ -3,10 +3,17 @@
  * count what `stats` counts, and are not made by `layer()`, so that each has its code to itself anyway.
  */
 
-import type { Chunk, Gauge, Gauged, Layer } from "../mod.ts";
+import type { Gauge, Gauged, Layer, Window } from "../mod.ts";
 import type { Freelist } from "./freelist.ts";
 
 type Counts = { -readonly [K in keyof Gauge]: number };
+
+/** What `chunk` needs to bump. */
+interface Bump<S> extends Window {
+  base: S;
+  /** Address of the newest chunk, or 0. */
+  chunks: number;
+}
 
 const gauge = ({ nalloc, nfree, szalloc, szfree, watermark }: Counts): Gauge => ({
   nalloc,
@@ -54,7 +61,7 @@ export function freelistWithStats<S>(base: Layer<S>): Gauged<Freelist<S> & Count
 }
 
 /** `stats(chunk(base, bytes))`, in one layer, but for oversize requests. */
-export function chunkWithStats<S>(base: Layer<S>, bytes: number): Gauged<Chunk<S> & Counts> {
+export function chunkWithStats<S>(base: Layer<S>, bytes: number): Gauged<Bump<S> & Counts> {
   const RECORD = 16;
   const heap = base.heap;
   return {

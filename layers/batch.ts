@@ -1,15 +1,15 @@
 /**
  * `batch`: books every block, and puts those that are still out at `deinit`.
  *
- * Guarantees: after `deinit` nothing that went through this layer is out. Costs: `get` and `put` O(1), amortised; the
+ * Guarantees: after `deinit` nothing that went through this layer is out, and after `reset` neither. Costs: `get` and `put` O(1), amortised; the
  * ledger, 11 to 43 bytes a block, is kept apart from the blocks. Needs nothing of the layer below, of which the ledger is
  * a block.
  *
  * @module
  */
 
-import { type Layer, layer } from "../layer.ts";
-import { add, clear, type Ledger, remove, reserve, sizeOf } from "./ledger.ts";
+import { type AnyLayer, type Kept, type Layer, layer, type LayerWith, pass, type StateOf } from "../layer.ts";
+import { add, clear, type Ledger, rebook, remove, reserve, sizeOf } from "./ledger.ts";
 
 /** State of {@linkcode batch}. */
 export interface Batch<S> {
@@ -36,7 +36,9 @@ export interface Batch<S> {
  * stack.deinit(s);                 // puts both
  * ```
  */
-export const batch: <S>(base: Layer<S>) => Layer<Batch<S>> = layer(
+export const batch: <L extends AnyLayer>(
+  base: L,
+) => LayerWith<Batch<StateOf<L>>, "owns" | "sizeOf" | "reset" | Kept<L, "resize" | "goodSize" | "maxAlign">> = layer(
   function batch<S>(base: Layer<S>): Layer<Batch<S>> {
     const { heap, get, put } = base;
     return {
@@ -62,7 +64,19 @@ export const batch: <S>(base: Layer<S>) => Layer<Batch<S>> = layer(
         put(s.base, p, size); // which may refuse it: then it is still booked
         remove(heap, s.out, p);
       },
+      owns: (s, p) => sizeOf(heap, s.out, p) >= 0,
+      sizeOf: (s, p) => sizeOf(heap, s.out, p),
+      reset: (s) => clear(base, s.base, s.out),
+      ...(base.resize && {
+        resize: (s, p, old, size) => {
+          if (sizeOf(heap, s.out, p) !== old) {
+            throw new RangeError(`Cannot resize the block at ${p}: it is not out with ${old} bytes`);
+          }
+          return base.resize!(s.base, p, old, size) && rebook(heap, s.out, p, size);
+        },
+      }),
+      ...pass(base, "goodSize", "maxAlign", "pristine"),
     };
   },
-  { add, clear, remove, reserve, sizeOf },
+  { add, clear, pass, rebook, remove, reserve, sizeOf },
 );

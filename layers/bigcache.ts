@@ -13,7 +13,7 @@
  */
 
 import type { Ptr } from "../heap.ts";
-import { type Layer, layer } from "../layer.ts";
+import { type AnyLayer, type Layer, layer, type LayerWith, type StateOf } from "../layer.ts";
 import { add, clear, drop, type Ledger, remove, reserve, sizeOf } from "./ledger.ts";
 
 /** State of {@linkcode bigcache}. */
@@ -48,7 +48,9 @@ export interface Bigcache<S> {
  * stack.deinit(s);
  * ```
  */
-export const bigcache: <S>(base: Layer<S>) => Layer<Bigcache<S>> = layer(
+export const bigcache: <L extends AnyLayer>(
+  base: L,
+) => LayerWith<Bigcache<StateOf<L>>, "resize" | "owns" | "goodSize"> = layer(
   function bigcache<S>(base: Layer<S>): Layer<Bigcache<S>> {
     const ROOM = 64; // blocks
     const heap = base.heap;
@@ -142,6 +144,9 @@ export const bigcache: <S>(base: Layer<S>) => Layer<Bigcache<S>> = layer(
           have += block;
         }
       },
+      resize: (_, _p, old, size) => round(old) === round(size),
+      owns: (s, p) => sizeOf(heap, s.out, p) >= 0,
+      goodSize: (size) => Math.min(round(size), 2 ** 32 - 1),
     };
   },
   { add, clear, drop, remove, reserve, sizeOf },

@@ -21,7 +21,7 @@
  */
 
 import type { Ptr } from "../heap.ts";
-import { type Layer, layer } from "../layer.ts";
+import { type Alignment, type AnyLayer, type Layer, layer, type LayerWith, type StateOf } from "../layer.ts";
 import { type Batch, batch } from "./batch.ts";
 
 /** State of {@linkcode bonwick}. */
@@ -57,9 +57,15 @@ export interface Bonwick<S> {
  * stack.deinit(s);
  * ```
  */
-export const bonwick = <S>(base: Layer<S>): Layer<Bonwick<Batch<S>>> => slabs(batch(base));
+export const bonwick = <L extends AnyLayer>(
+  base: L,
+): LayerWith<Bonwick<Batch<StateOf<L>>>, "resize" | "reset" | "goodSize"> => slabs<Batch<StateOf<L>>>(batch(base));
 
-const slabs = layer(function bonwick<S>(base: Layer<S>): Layer<Bonwick<S>> {
+const slabs: <S>(
+  base: LayerWith<S, "reset">,
+) => LayerWith<Bonwick<S>, "resize" | "goodSize" | "reset"> = layer(function bonwick<S>(
+  base: Layer<S>,
+): Layer<Bonwick<S>> {
   const LARGEST = 2048; // bytes in a block of the last bucket
   const SLAB = 16384; // bytes
   const SPAN = 16 * SLAB;
@@ -183,7 +189,7 @@ const slabs = layer(function bonwick<S>(base: Layer<S>): Layer<Bonwick<S>> {
     else dropSpan(s, span);
   };
 
-  const slowGet = (s: Bonwick<S>, size: number, align?: number): Ptr => {
+  const slowGet = (s: Bonwick<S>, size: number, align?: Alignment): Ptr => {
     if (size > LARGEST) return base.get(s.base, size, align);
     return size !== 0 && !fill(s, bucketOf(size)) ? 0 : get(s, size || 1);
   };
@@ -194,7 +200,7 @@ const slabs = layer(function bonwick<S>(base: Layer<S>): Layer<Bonwick<S>> {
     put(s, p, size || 1);
   };
 
-  const get = (s: Bonwick<S>, size: number, align?: number): Ptr => {
+  const get = (s: Bonwick<S>, size: number, align?: Alignment): Ptr => {
     const { magazines } = s, bucket = bucketOf(size), top = magazines[bucket], p = magazines[top];
     if (p === 0) return slowGet(s, size, align) >>> 0;
     magazines[bucket] = top - 1;
@@ -208,12 +214,16 @@ const slabs = layer(function bonwick<S>(base: Layer<S>): Layer<Bonwick<S>> {
     magazines[bucket] = top;
   };
 
+  const emptyMagazines = (magazines: Uint32Array): void => {
+    for (let bucket = FIRST; bucket <= LAST; bucket++) magazines[bucket] = (bucket - FIRST + 1) * ROW;
+  };
+
   return {
     heap,
     init: () => {
       const magazines = new Uint32Array((LAST - FIRST + 2) * ROW);
       magazines.fill(NO_ROW, 0, FIRST);
-      for (let bucket = FIRST; bucket <= LAST; bucket++) magazines[bucket] = (bucket - FIRST + 1) * ROW;
+      emptyMagazines(magazines);
       return { base: base.init(), magazines, partial: new Uint32Array(LAST - FIRST + 1), empty: 0, idle: 0 };
     },
     deinit: (s) => {
@@ -224,5 +234,18 @@ const slabs = layer(function bonwick<S>(base: Layer<S>): Layer<Bonwick<S>> {
     },
     get,
     put,
+    resize: (s, p, old, size) => {
+      if (old > LARGEST && size > LARGEST) return base.resize !== undefined && base.resize(s.base, p, old, size);
+      return Math.max(old, size) <= LARGEST && bucketOf(old || 1) === bucketOf(size || 1);
+    },
+    goodSize: (size) => size > LARGEST ? base.goodSize?.(size) ?? size : sizeOf(bucketOf(size || 1)),
+    ...(base.reset && {
+      reset: (s) => {
+        emptyMagazines(s.magazines);
+        s.partial.fill(0);
+        s.empty = s.idle = 0;
+        base.reset!(s.base);
+      },
+    }),
   };
 });

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { type Gauged, type Layer, layer } from "../layer.ts";
+import { type AnyLayer, type Kept, type Layer, layer, type LayerWith, share, type StateOf } from "../layer.ts";
 
 /** State of {@linkcode bypass}: that of the layer below. */
 export type Bypass<S> = S;
@@ -29,19 +29,19 @@ export type Bypass<S> = S;
  * stack.deinit(s);
  * ```
  */
-export const bypass: {
-  <S>(base: Gauged<S>): Gauged<Bypass<S>>;
-  <S>(base: Layer<S>): Layer<Bypass<S>>;
-} = layer(function bypass<S>(base: Layer<S>): Gauged<Bypass<S>> {
-  const { heap, get, put } = base; // constants, which an engine inlines; members it would look up
-  return {
-    heap,
-    stateless: true,
-    init: () => base.init(),
-    deinit: (s) => base.deinit(s),
-    get: (s, size, align) => get(s, size, align),
-    put: (s, p, size) => put(s, p, size),
-    ...(base.gauge && { gauge: (s) => base.gauge!(s) }),
-    ...(base.window && { window: (s) => base.window!(s) }),
-  } as Gauged<Bypass<S>>;
-});
+export const bypass: <L extends AnyLayer>(base: L) => LayerWith<Bypass<StateOf<L>>, Kept<L>> = layer(
+  function bypass<S>(base: Layer<S>): Layer<Bypass<S>> {
+    const { heap, get, put } = base; // constants, which an engine inlines; members it would look up
+    return {
+      heap,
+      stateless: true,
+      init: () => base.init(),
+      deinit: (s) => base.deinit(s),
+      get: (s, size, align) => get(s, size, align),
+      put: (s, p, size) => put(s, p, size),
+      ...share(base, "gauge", "resize", "owns", "sizeOf", "reset", "goodSize", "maxAlign", "mark", "rewind"),
+      ...share(base, "pristine", "window"),
+    };
+  },
+  { share },
+);

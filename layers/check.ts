@@ -8,7 +8,7 @@
  */
 
 import { formatBytes, type Gauge } from "../gauge.ts";
-import { type Gauged, layer } from "../layer.ts";
+import { type Gauged, type Kept, layer, type LayerWith, share, type StateOf } from "../layer.ts";
 
 /** State of {@linkcode check}: that of the layer below. */
 export type Check<S> = S;
@@ -57,7 +57,8 @@ export class LeakError extends Error {
  * }
  * ```
  */
-export const check: <S>(base: Gauged<S>) => Gauged<Check<S>> = layer(
+// deno-lint-ignore no-explicit-any
+export const check: <L extends Gauged<any>>(base: L) => LayerWith<Check<StateOf<L>>, Kept<L>> = layer(
   function check<S>(base: Gauged<S>): Gauged<Check<S>> {
     if (typeof base.gauge !== "function") {
       throw new TypeError("Cannot compose check: the layer below must have a gauge, as stats(...) has");
@@ -74,8 +75,9 @@ export const check: <S>(base: Gauged<S>) => Gauged<Check<S>> = layer(
       },
       get: (s, size, align) => get(s, size, align),
       put: (s, p, size) => put(s, p, size),
-      gauge: (s) => base.gauge(s),
+      gauge: base.gauge,
+      ...share(base, "resize", "owns", "sizeOf", "reset", "goodSize", "maxAlign", "mark", "rewind", "pristine"),
     };
   },
-  { LeakError },
+  { LeakError, share },
 );

@@ -61,6 +61,15 @@ export function sizeOf(heap: Heap, l: Ledger, p: Ptr): number {
   return u32[at] === 0 ? -1 : u32[at + 1];
 }
 
+/** Books another size for a block; false if it is not booked. */
+export function rebook(heap: Heap, l: Ledger, p: Ptr, size: number): boolean {
+  if (l.slots === 0) return false;
+  const { u32 } = heap, at = find(u32, l, p);
+  if (u32[at] === 0) return false;
+  u32[at + 1] = size;
+  return true;
+}
+
 /** Unbooks a block; false if it is not booked. */
 export function remove(heap: Heap, l: Ledger, p: Ptr): boolean {
   if (l.slots === 0) return false;

@@ -1,13 +1,22 @@
 /**
  * `stats`: counts what goes through it.
  *
- * Guarantees: figures exact to 2^53; a `get` that failed is not counted. Costs: some additions. Needs
- * nothing of the layer below.
+ * Guarantees: figures exact to 2^53; a `get` that failed is not counted; what a block grows by in place is allocated, what
+ * it shrinks by is freed, and after `reset` everything is. Costs: some additions. Needs nothing of the layer below.
  *
  * @module
  */
 
-import { type Gauged, type Layer, layer } from "../layer.ts";
+import {
+  type AnyLayer,
+  type Gauged,
+  type Kept,
+  type Layer,
+  layer,
+  type LayerWith,
+  pass,
+  type StateOf,
+} from "../layer.ts";
 
 /** State of {@linkcode stats}. */
 export interface Stats<S> {
@@ -40,7 +49,12 @@ export interface Stats<S> {
  * stack.gauge(s);    // { nalloc: 1, nfree: 1, szalloc: 100, szfree: 100, watermark: 100 }
  * ```
  */
-export const stats: <S>(base: Layer<S>) => Gauged<Stats<S>> = layer(
+export const stats: <L extends AnyLayer>(
+  base: L,
+) => LayerWith<
+  Stats<StateOf<L>>,
+  "gauge" | Kept<L, "resize" | "owns" | "sizeOf" | "reset" | "goodSize" | "maxAlign">
+> = layer(
   function stats<S>(base: Layer<S>): Gauged<Stats<S>> {
     const { heap, get, put } = base;
     return {
@@ -62,6 +76,24 @@ export const stats: <S>(base: Layer<S>) => Gauged<Stats<S>> = layer(
         s.szfree += size;
       },
       gauge: ({ nalloc, nfree, szalloc, szfree, watermark }) => ({ nalloc, nfree, szalloc, szfree, watermark }),
+      ...(base.resize && {
+        resize: (s, p, old, size) => {
+          if (!base.resize!(s.base, p, old, size)) return false;
+          if (size < old) s.szfree += old - size;
+          else s.szalloc += size - old;
+          s.watermark = Math.max(s.watermark, s.szalloc - s.szfree);
+          return true;
+        },
+      }),
+      ...(base.reset && {
+        reset: (s) => {
+          base.reset!(s.base);
+          s.nfree = s.nalloc;
+          s.szfree = s.szalloc;
+        },
+      }),
+      ...pass(base, "owns", "sizeOf", "goodSize", "maxAlign", "pristine"),
     };
   },
+  { pass },
 );

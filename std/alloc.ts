@@ -5,29 +5,18 @@
  */
 
 import { ADDRESS_SPACE, assertInteger } from "../errors.ts";
-import { formatBytes } from "../gauge.ts";
 import { type Heap, heap, type Ptr } from "../heap.ts";
+import { OutOfMemoryError } from "../out_of_memory.ts";
 import { bump, bytealloc as regionAlloc, bytefree, request, topHeap } from "../region.ts";
 import { assertType, type Type } from "./type.ts";
 
-/** What the functions of `std` throw when memory cannot be had. Nothing is lost, and the region goes on working. */
-export class OutOfMemoryError extends Error {
-  /** Bytes that were asked for. */
-  readonly size: number;
-
-  /** No memory for `size` bytes. */
-  constructor(size: number) {
-    super(`Cannot allocate ${formatBytes(size)}: the region is out of memory`);
-    this.name = "OutOfMemoryError";
-    this.size = size;
-  }
-}
+export { OutOfMemoryError };
 
 /**
  * Address of a block of `size` bytes from the current region, with unspecified contents.
  *
  * @param size Bytes, 0 to 2^32 - 1
- * @param align What it is aligned to at least, in bytes: 1, 2, 4, 8 or 16, the default
+ * @param align What it is aligned to at least, in bytes: a power of two, 16 by default, and more where the region can
  */
 export function bytealloc(size: number, align = 16): Ptr {
   const p = regionAlloc(size, align);

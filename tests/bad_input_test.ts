@@ -8,6 +8,7 @@ import {
   bypass,
   bytealloc,
   bytefree,
+  byteresize,
   check,
   chunk,
   describe,
@@ -107,7 +108,7 @@ Deno.test("bad input: sizes, alignments and addresses", () => {
       assertClear(`put at ${size} in ${name}`, "RangeError", () => put(size, 16));
     }
     assertClear(`put at null in ${name}`, "RangeError", () => put(0, 16));
-    for (const align of [0, -1, 3, 5, 12, 32, 4096, 1.5, NaN, Infinity, -16, 2 ** 32, 2 ** 32 + 16]) {
+    for (const align of [0, -1, 3, 5, 12, 48, 8192, 1.5, NaN, Infinity, -16, 2 ** 32, 2 ** 32 + 16]) {
       for (const size of [10, 0, 5000]) {
         assertClear(`${size} bytes aligned to ${align} from ${name}`, "RangeError", () => get(size, align));
       }
@@ -188,6 +189,7 @@ Deno.test("bad input: composing", () => {
 });
 
 Deno.test("bad input: making layers", () => {
+  for (const f of [region.pass, region.share]) assertEquals(Object.keys(f(mmap(), "gauge", "reset")), []);
   for (const wrong of notFunctions) assertClear(`layer of ${show(wrong)}`, "TypeError", () => layer(wrong as Any));
   for (const made of [undefined, null, 5, "layer", {}, { heap: {} }]) {
     const odd = layer(function odd() {
@@ -220,7 +222,7 @@ Deno.test("bad input: regions", async () => {
   for (const f of [() => enter(a, () => 1), () => a.get(1), () => a.put(16, 1), () => a.deinit()]) {
     assertClear("a closed allocator", "Error", f);
   }
-  assertClear("the gauge of what has none", "TypeError", () => init(mmap(heap)).gauge());
+  assertClear("the gauge of what has none", "TypeError", () => (init(mmap(heap)) as region.AnyAllocator).gauge());
   assertClear("closing the ground", "Error", () => ground().deinit());
   assertStrictEquals(top(), ground());
   assertAllFree(heap);
@@ -282,6 +284,9 @@ Deno.test("bad input: what is no number at all", () => {
         () => bytealloc(8, bad),
         () => bytefree(bad, 8),
         () => bytefree(16, bad),
+        () => byteresize(bad, 8, 16),
+        () => byteresize(16, bad, 16),
+        () => byteresize(16, 8, bad),
         () => a.get(bad),
         () => a.get(8, bad),
         () => a.put(bad, 8),

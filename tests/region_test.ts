@@ -276,7 +276,7 @@ Deno.test("region: an allocator is a layer and a state", () => {
   assertInstanceOf(a, Allocator);
   assertStrictEquals(a.layer, layer);
   assertStrictEquals(a.heap, heap);
-  assertEquals(a.state, { base: {}, ptr: 0, end: 0, chunks: 0 });
+  assertEquals(a.state, { base: {}, ptr: 0, end: 0, chunks: 0, next: 4096, spare: 0, spared: 0, marks: 0 });
   a.deinit();
 });
 

@@ -1,4 +1,4 @@
-import { batch, bypass, chunk, init, mmap, nullLayer, stats } from "../mod.ts";
+import { type AnyAllocator, batch, bypass, chunk, init, mmap, nullLayer, stats } from "../mod.ts";
 import { failAt } from "../testing/mod.ts";
 import { assertEquals, assertThrows } from "./assert.ts";
 import { freshHeap, levels, stub } from "./kit.ts";
@@ -65,6 +65,10 @@ Deno.test("stats: above and below a layer that changes what is asked", () => {
 
 Deno.test("stats: only a layer that measures has a gauge", () => {
   const a = init(chunk(stats(mmap(freshHeap())), 4096));
-  assertThrows(() => a.gauge(), TypeError, "Cannot gauge chunk(stats(mmap), 4096): it does not measure");
+  assertThrows(
+    () => (a as AnyAllocator).gauge(),
+    TypeError,
+    "Cannot gauge chunk(stats(mmap), 4096): it does not measure",
+  );
   assertEquals(init(bypass(bypass(stats(mmap(freshHeap()))))).gauge().nalloc, 0);
 });

@@ -20,11 +20,13 @@ import {
   init,
   type Layer,
   layers,
+  type LayerWith,
   type Mmap,
   mmap,
   type Pipe,
   type Sbrk,
   sbrk,
+  type StateOf,
   type Stats,
   stats,
 } from "../mod.ts";
@@ -38,18 +40,25 @@ function same<A, B>(_: Same<A, B>): void {}
 /** Checked, never run. */
 export function named(): void {
   const stack = stats(chunk(batch(mmap()), 4096));
-  same<typeof stack, Gauged<Stats<Chunk<Batch<Mmap>>>>>(true);
+  same<
+    typeof stack,
+    LayerWith<Stats<Chunk<Batch<Mmap>>>, "gauge" | "resize" | "owns" | "reset" | "maxAlign">
+  >(true);
+  const gauged: Gauged<Stats<Chunk<Batch<Mmap>>>> = stack, plain: Layer<Stats<Chunk<Batch<Mmap>>>> = stack;
   const slabs = bonwick(bigcache(sbrk()));
-  same<typeof slabs, Layer<Bonwick<Batch<Bigcache<Sbrk>>>>>(true);
+  same<typeof slabs, LayerWith<Bonwick<Batch<Bigcache<Sbrk>>>, "resize" | "goodSize" | "reset">>(true);
   const checked = chunk(check(stats(layers.pipe())), 64);
-  same<typeof checked, Layer<Chunk<Stats<Pipe>>>>(true);
+  same<StateOf<typeof checked>, Chunk<Stats<Pipe>>>(true);
   const a = init(stack);
-  same<typeof a, Allocator<Stats<Chunk<Batch<Mmap>>>>>(true);
+  same<
+    typeof a,
+    Allocator<Stats<Chunk<Batch<Mmap>>>, "get" | "gauge" | "resize" | "owns" | "reset" | "maxAlign">
+  >(true);
   same<typeof a.state.base.base.base, Mmap>(true);
   // A capability that is kept is in the type
-  const kept = bypass(stats(mmap())), none = bypass(chunk(mmap(), 64));
-  same<typeof kept, Gauged<Stats<Mmap>>>(true);
-  same<typeof none, Layer<Chunk<Mmap>>>(true);
+  const kept = bypass(stats(mmap())), arena = chunk(mmap(), 64), none = bypass(arena);
+  same<typeof kept, LayerWith<Stats<Mmap>, "gauge" | "resize" | "goodSize" | "maxAlign">>(true);
+  same<typeof none, typeof arena>(true);
   // The test itself tells types apart
   same<Layer<Stats<Mmap>>, Layer<Chunk<Mmap>>>(false);
   same<Gauged<Mmap>, Layer<Mmap>>(false);
@@ -59,13 +68,26 @@ export function named(): void {
   same<typeof later, Promise<string>>(true);
   // Whatever their state
   const any: AnyLayer[] = [stack, slabs, checked, mmap()], anyone: AnyAllocator[] = [a, init(slabs)];
-  void [any, anyone];
+  void [any, anyone, gauged, plain];
 }
 
 /** Checked, never run: a line that compiles would be an error. */
 export function refused(): void {
   // @ts-expect-error no gauge below
   check(mmap());
+  const pages = init(mmap()), arenas = chunk(mmap(), 64);
+  // @ts-expect-error a capability that it does not have
+  pages.gauge();
+  // @ts-expect-error a capability that it does not have
+  pages.reset();
+  // @ts-expect-error a capability that it does not have
+  init(bypass(stats(batch(mmap())))).mark();
+  // @ts-expect-error an alignment that it does not have
+  init(layers.pipe()).get(100, 32);
+  // @ts-expect-error a capability that it does not have, of a layer
+  arenas.gauge(arenas.init());
+  pages.get(100, 32);
+  init(arenas).reset();
   // @ts-expect-error the gauge is lost
   check(chunk(stats(mmap()), 4096));
   // @ts-expect-error the gauge is lost
@@ -118,16 +140,16 @@ Deno.test("types: errors and hovers show the named types", async () => {
   const text = await diagnose(`
     export const a: number = r.stats(r.chunk(r.batch(r.mmap()), 4096));
     export const b: number = r.bonwick(r.bigcache(r.sbrk()));
-    export const c: number = r.init(r.chunk(r.mmap(), 4096));
+    export const c: number = r.init(r.mmap());
     r.check(r.chunk(r.mmap(), 4096));
     r.chunk(r.mmap(), 64).get(r.batch(r.mmap()).init(), 10);
   `);
   for (
     const expected of [
-      "TS2322 [ERROR]: Type 'Gauged<Stats<Chunk<Batch<Mmap>>>>' is not assignable to type 'number'",
-      "TS2322 [ERROR]: Type 'Layer<Bonwick<Batch<Bigcache<Sbrk>>>>' is not assignable to type 'number'",
-      "TS2322 [ERROR]: Type 'Allocator<Chunk<Mmap>>' is not assignable to type 'number'",
-      "Property 'gauge' is optional in type 'Layer<Chunk<Mmap>>' but required in type 'Gauged<Chunk<Mmap>>'",
+      `Type 'LayerWith<Stats<Chunk<Batch<Mmap>>>, "gauge" | "resize" | "owns" | "reset" | "maxAlign">' is not assignable`,
+      `Type 'LayerWith<Bonwick<Batch<Bigcache<Sbrk>>>, "resize" | "reset" | "goodSize">' is not assignable`,
+      `Type 'Allocator<Mmap, "resize" | "goodSize" | "maxAlign" | "get">' is not assignable to type 'number'`,
+      "Property 'gauge' is optional in type 'Layer<Chunk<Mmap>> & ",
       "Argument of type 'Batch<Mmap>' is not assignable to parameter of type 'Chunk<Mmap>'",
     ]
   ) {

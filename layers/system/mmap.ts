@@ -9,7 +9,7 @@
  */
 
 import { type Heap, heap as defaultHeap } from "../../heap.ts";
-import { type Layer, layer } from "../../layer.ts";
+import { type Layer, layer, type LayerWith } from "../../layer.ts";
 
 /** State of {@linkcode mmap}: none, the heap keeps the pages. */
 // deno-lint-ignore no-empty-interface
@@ -32,15 +32,19 @@ export interface Mmap {}
  * stack.put(s, p, 5000);
  * ```
  */
-export const mmap = (heap: Heap = defaultHeap): Layer<Mmap> => over(heap);
+export const mmap = (heap: Heap = defaultHeap): LayerWith<Mmap, "resize" | "goodSize" | "maxAlign"> => over(heap);
 
-const over = layer(function mmap(heap: Heap): Layer<Mmap> {
+const over: (heap: Heap) => ReturnType<typeof mmap> = layer(function mmap(heap: Heap): Layer<Mmap> {
   const pages = (size: number) => size === 0 ? 1 : ((size - 1) >>> 12) + 1;
   return {
     heap,
     init: () => ({}),
     deinit: () => {},
-    get: (_, size) => heap.getPages(pages(size)),
+    get: (_, size, align = 16) => heap.getPages(pages(size), (align as number) > 4096 ? align >>> 12 : 1),
     put: (_, p, size) => heap.putPages(p, pages(size)),
+    resize: (_, p, old, size) => heap.resizePages(p, pages(old), pages(size)),
+    goodSize: (size) => Math.min(pages(size) * 4096, 2 ** 32 - 1),
+    maxAlign: 2 ** 30,
+    pristine: true,
   };
 });

@@ -14,7 +14,7 @@
  */
 
 import { type Heap, heap as defaultHeap, type Ptr } from "../../heap.ts";
-import { type Layer, layer } from "../../layer.ts";
+import { type Layer, layer, type LayerWith } from "../../layer.ts";
 
 /** State of {@linkcode sbrk}. */
 export interface Sbrk {
@@ -41,9 +41,11 @@ export interface Sbrk {
  * stack.deinit(s);
  * ```
  */
-export const sbrk = (heap: Heap = defaultHeap): Layer<Sbrk> => over(heap);
+export const sbrk = (
+  heap: Heap = defaultHeap,
+): LayerWith<Sbrk, "resize" | "owns" | "reset" | "maxAlign"> => over(heap);
 
-const over = layer(function sbrk(heap: Heap): Layer<Sbrk> {
+const over: (heap: Heap) => ReturnType<typeof sbrk> = layer(function sbrk(heap: Heap): Layer<Sbrk> {
   const STEP = 256; // pages
 
   /** Moves the end up to `end` at least, by a step or, where that is too much, by as little as will do. */
@@ -84,5 +86,18 @@ const over = layer(function sbrk(heap: Heap): Layer<Sbrk> {
     },
     get,
     put: () => {},
+    resize: (s, p, old, size) => {
+      if (p + old !== s.brk) return size <= old;
+      const end = p + size;
+      if (size === 0 || end >= 2 ** 32 || (end > s.end && !extend(s, end))) return false;
+      s.brk = end;
+      return true;
+    },
+    owns: (s, p) => p >= s.start && p < s.brk,
+    reset: (s) => {
+      s.brk = s.start;
+    },
+    maxAlign: 4096, // as the heap hands out no page at the end of the address space, rounding up so far cannot wrap
+    pristine: true,
   };
 });
