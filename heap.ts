@@ -122,15 +122,9 @@ export class Heap {
    */
   getPages(n: number, align = 1): Ptr {
     if (typeof n !== "number" || n >>> 0 !== n || n === 0) assertInteger("get pages", "number of pages", n, 1, 2 ** 53);
-    const need = n + align - 1; // so many have an aligned run among them
     if (align !== 1) assertPowerOfTwo("get pages", "alignment in pages", align, 2 ** 20);
-    let page = this.#pages.get(need);
-    if (page < 0) {
-      if (need >= LAST_PAGE || !this.#grow(need)) return 0;
-      page = this.#pages.get(need);
-      if (page < 0) return 0;
-    }
-    return (align === 1 ? page : this.#pages.trim(page, need, n, align)) * PAGE;
+    const page = this.#pages.get(n, align);
+    return (page < 0 ? this.#getBehind(n, align) : page) * PAGE;
   }
 
   /**
@@ -155,22 +149,22 @@ export class Heap {
     assertInteger("extend pages", "number of pages to add", more, 1, 2 ** 53);
     const page = p / PAGE;
     if (this.#pages.extend(page, n, more)) return true;
-    return page + n === this.#pages.tail && more < LAST_PAGE && this.#grow(more) && this.#pages.extend(page, n, more);
+    if (page + n !== this.#pages.tail || !this.#pages.isOut(page, n)) return false;
+    return more < LAST_PAGE && this.#grow(more) && this.#pages.extend(page, n, more);
   }
 
   /**
    * Makes the run of `n` pages at `p` one of `to` pages in place; false, and nothing changes, when it is to grow and the
-   * pages behind it are not free. O(log pages).
+   * pages behind it are not free. A `RangeError` if there is no such run. O(log pages).
    */
   resizePages(p: Ptr, n: number, to: number): boolean {
-    if (to > n) return this.extendPages(p, n, to - n);
     assertInteger("resize pages", "address", p, 0, ADDRESS_SPACE - 1);
     assertInteger("resize pages", "number of pages", n, 1, LAST_PAGE);
-    assertInteger("resize pages", "new number of pages", to, 1, LAST_PAGE);
-    if (!this.#pages.cut(p / PAGE, n, to)) {
+    assertInteger("resize pages", "new number of pages", to, 1, 2 ** 53);
+    if (!this.#pages.isOut(p / PAGE, n)) {
       throw new RangeError(`Cannot resize pages: ${n} pages at ${p} are not a run that is out`);
     }
-    return true;
+    return to > n ? this.extendPages(p, n, to - n) : this.#pages.cut(p / PAGE, n, to);
   }
 
   /** First address from which on no page has been handed out yet: nothing but zeros is there, unless others write. */
@@ -186,6 +180,17 @@ export class Heap {
     const views = viewsOf(this.#memory.buffer);
     if (this.#views === undefined) Object.assign(this, views);
     else this.#views = views;
+  }
+
+  /** First page of a run from what the memory grows by, or 0. */
+  #getBehind(n: number, align: number): number {
+    // The tail moves up where somebody else has grown the memory: so many pages have an aligned run wherever it is then
+    for (const need of [n + (-this.#pages.tail & (align - 1)), n + align - 1]) {
+      const grown = need < LAST_PAGE && this.#grow(need), page = this.#pages.get(n, align);
+      if (page >= 0) return page;
+      if (!grown) return 0;
+    }
+    return 0;
   }
 
   /** Grows so that `n` pages fit behind the tail: by half as much again as there is, or by as much as is possible. */

@@ -26,8 +26,12 @@ import { assertFunction, show } from "./errors.ts";
 export interface Layer<in out S> {
   /** The heap that the blocks of this layer lie in. */
   readonly heap: Heap;
-  /** A fresh state: a plain object literal, with the state of the layer below as `base`, where printing looks for it. */
-  init(): S;
+  /**
+   * A fresh state: a plain object literal, with the state of the layer below as `base`, where printing looks for it.
+   * `size` is what all requests will be for, in bytes, where that is known: `sizeclass` says so to the layers of its
+   * classes.
+   */
+  init(size?: number): S;
   /** Gives everything back to the layer below. The state is not used again, except to be printed. */
   deinit(s: S): void;
   /**
@@ -68,6 +72,8 @@ export interface Layer<in out S> {
   rewind?(s: S, m: Ptr): void;
   /** True when `get` writes to no block, so that what has come fresh from the heap is still zero. */
   readonly pristine?: boolean;
+  /** True when `put` takes a part of a block as well, in units of 16 bytes, and blocks that adjoin as one. */
+  readonly divisible?: boolean;
   /**
    * The window of free memory that the layer bumps through; only a layer where a bump is all that `get` is, and that
    * `layer()` made. A region allocates through it without a call of `get`.
@@ -241,7 +247,7 @@ export function layer<F extends Factory, G extends Factory = F>(
 }
 
 /** Members of a layer that one above it may have without doing anything for it. */
-export type Passable = Capability | "pristine" | "window";
+export type Passable = Capability | "pristine" | "divisible" | "window";
 
 /** Some of these members. */
 export type Passed<S> = Partial<Pick<Layer<S>, Passable>>;
@@ -282,6 +288,7 @@ export function pass<S>(
     mark: (s) => base.mark!(s.base),
     rewind: (s, m) => base.rewind!(s.base, m),
     pristine: base.pristine,
+    divisible: base.divisible,
     window: (s) => base.window!(s.base),
   } as Layer<{ base: S }>;
   return Object.fromEntries(names.filter((name) => base[name] !== undefined).map((name) => [name, all[name]]));
@@ -369,7 +376,7 @@ export function ownFunctions(base: AnyLayer): AnyLayer {
   }
   return {
     heap: base.heap,
-    init: () => base.init(),
+    init: (size) => base.init(size),
     deinit: (s) => base.deinit(s),
     get: (s, size, align) => base.get(s, size, align),
     put: (s, p, size) => base.put(s, p, size),
@@ -385,6 +392,7 @@ export function ownFunctions(base: AnyLayer): AnyLayer {
     ...(base.mark && { mark: (s) => base.mark!(s) }),
     ...(base.rewind && { rewind: (s, m) => base.rewind!(s, m) }),
     ...(base.pristine && { pristine: true }),
+    ...(base.divisible && { divisible: true }),
   };
 }
 

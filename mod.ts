@@ -42,18 +42,42 @@ export {
   top,
 } from "./region.ts";
 
+export { type Affix, affix, type AffixHook } from "./layers/affix.ts";
+export { type Align, align } from "./layers/align.ts";
 export { type Batch, batch } from "./layers/batch.ts";
 export { type Bigcache, bigcache } from "./layers/bigcache.ts";
+export { type Bitmap, bitmap } from "./layers/bitmap.ts";
 export { type Bonwick, bonwick } from "./layers/bonwick.ts";
+export { type Buddy, buddy } from "./layers/buddy.ts";
 export { type Bypass, bypass } from "./layers/bypass.ts";
+export { type Cascade, cascade, type CascadeInstance } from "./layers/cascade.ts";
 export { type Check, check, LeakError } from "./layers/check.ts";
 export { type Chunk, chunk } from "./layers/chunk.ts";
+export { type Coalesce, coalesce } from "./layers/coalesce.ts";
+export { type Count, count } from "./layers/count.ts";
+export { type Fail, fail } from "./layers/fail.ts";
+export { type Fallback, fallback } from "./layers/fallback.ts";
+export { type Freelist, freelist } from "./layers/freelist.ts";
+export { formatHistogram, type Histogram, histogram } from "./layers/histogram.ts";
 export type { Ledger } from "./layers/ledger.ts";
+export { type Limit, limit } from "./layers/limit.ts";
+export { type Log, log } from "./layers/log.ts";
+export { type Must, must } from "./layers/must.ts";
+export type { Both, Paired } from "./layers/pair.ts";
 export { type Pipe, pipe } from "./layers/pipe.ts";
+export { powersOfTwo, type Quantize, quantize } from "./layers/quantize.ts";
+export { arena, general, kingsley, lea, pool, reap } from "./layers/ready.ts";
+export { type Route, route, type Split, split } from "./layers/route.ts";
+export { type Sizeclass, sizeclass } from "./layers/sizeclass.ts";
+export { type Sized, sized, type SizedLayer } from "./layers/sized.ts";
+export { type Slab, slab } from "./layers/slab.ts";
+export { type Slabs, slabs } from "./layers/slabs.ts";
 export { type Stats, stats } from "./layers/stats.ts";
+export { type Fixed, fixed } from "./layers/system/fixed.ts";
 export { type Mmap, mmap } from "./layers/system/mmap.ts";
 export { type Null, nullLayer, nullLayer as null } from "./layers/system/null.ts";
 export { type Sbrk, sbrk } from "./layers/system/sbrk.ts";
+export { type Zero, zero, type ZeroWhen } from "./layers/zero.ts";
 
 export * as layers from "./layers/mod.ts";
 export * as std from "./std/mod.ts";

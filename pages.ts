@@ -2,8 +2,9 @@
  * Page bookkeeping: which 4 KiB pages of a heap are free.
  *
  * Guarantees: address-ordered first fit, exact (memory is never asked to grow while a free run is long enough), every
- * freed run merges with free neighbours at once, and a run that was not handed out is refused. Costs: O(1) at the
- * tail of the memory, O(log pages) elsewhere; 12 bytes a page, kept outside the heap.
+ * freed run merges with free neighbours at once, and a run that was not handed out is refused. An aligned run is cut from
+ * the first free run of that length if it has one in it, otherwise from the first that is so long that it must, otherwise
+ * from the tail. Costs: O(1) at the tail of the memory, O(log pages) elsewhere; 12 bytes a page, kept outside the heap.
  *
  * ```
  *  0      first                          tail               limit
@@ -41,8 +42,9 @@ export class Pages {
     this.fresh = fresh;
   }
 
-  /** First page of a run of `n`, or -1 when no free run is that long. */
-  get(n: number): number {
+  /** First page of a run of `n` that starts on a multiple of `align`, or -1 when there is none. */
+  get(n: number, align = 1): number {
+    if (align !== 1) return this.#getAligned(n, align);
     let page = this.tail;
     if (this.#tree[1] >= n) {
       page = this.#leftmost(n);
@@ -58,7 +60,7 @@ export class Pages {
 
   /** Frees a run that `get` handed out; false, and nothing happens, if `page` and `n` are not such a run. */
   put(page: number, n: number): boolean {
-    if (page >= this.tail || !this.#isOut(page, n)) return false;
+    if (page >= this.tail || !this.isOut(page, n)) return false;
     this.#tags[page] = 0;
     let end = page + n;
     const before = page > this.#first ? this.#tags[page - 1] : 0;
@@ -80,7 +82,7 @@ export class Pages {
 
   /** Lengthens the used run of `n` pages at `page` by `more` pages in place; false if they are not free. */
   extend(page: number, n: number, more: number): boolean {
-    if (!this.#isOut(page, n)) return false;
+    if (!this.isOut(page, n)) return false;
     const end = page + n;
     if (end === this.tail) {
       if (more > this.limit - end) return false;
@@ -96,25 +98,13 @@ export class Pages {
 
   /** Shortens the used run of `n` pages at `page` to `to` pages; false, and nothing happens, if it is not such a run. */
   cut(page: number, n: number, to: number): boolean {
-    if (!this.#isOut(page, n)) return false;
+    if (!this.isOut(page, n)) return false;
     if (to < n) {
       this.#tags[page] = USED | to;
       this.#tags[page + to] = USED | (n - to);
       this.put(page + to, n - to);
     }
     return true;
-  }
-
-  /** Cuts the used run of `have` pages at `page` down to an aligned run of `n`, and returns where that starts. */
-  trim(page: number, have: number, n: number, align: number): number {
-    const start = Math.ceil(page / align) * align, before = start - page;
-    if (before > 0) {
-      this.#tags[page] = USED | before;
-      this.#tags[start] = USED | (have - before);
-    }
-    this.cut(start, have - before, n);
-    if (before > 0) this.put(page, before);
-    return start;
   }
 
   /** The memory now ends at `limit`. If the added pages start above the old limit, the gap is somebody else's. */
@@ -138,9 +128,36 @@ export class Pages {
     return { pages, longest: Math.max(this.#tree[1], this.limit - this.tail), runs };
   }
 
-  /** Compared as numbers: as 32-bit words, what is no number of pages might look like one. */
-  #isOut(page: number, n: number): boolean {
+  /** Whether a run of `n` pages at `page` is out. */
+  isOut(page: number, n: number): boolean {
+    // Compared as numbers: as 32-bit words, what is no number of pages might look like one
     return n > 0 && this.#tags[page] - USED === n;
+  }
+
+  #getAligned(n: number, align: number): number {
+    const tree = this.#tree;
+    for (const need of [n, n + align - 1]) { // the first run that can have one in it, and the first that must
+      if (tree[1] < need) continue;
+      const page = this.#leftmost(need), before = -page & (align - 1);
+      if (before + n > tree[this.#size + page]) continue;
+      this.#take(page, before + n);
+      return this.#drop(page, before, n);
+    }
+    const page = this.tail, before = -page & (align - 1), end = page + before + n;
+    if (end > this.limit) return -1;
+    if (end > this.#size) this.#reach(end);
+    this.#moveTail(end);
+    return this.#drop(page, before, n);
+  }
+
+  /** Makes what was taken at `page` a used run of `n` pages, and frees the `before` pages in front of it. */
+  #drop(page: number, before: number, n: number): number {
+    this.#tags[page + before] = USED | n;
+    if (before > 0) {
+      this.#tags[page] = USED | before;
+      this.put(page, before);
+    }
+    return page + before;
   }
 
   #moveTail(tail: number): void {

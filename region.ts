@@ -205,7 +205,9 @@ export function bytefree(p: Ptr, size: number): void {
  */
 export function byteresize(p: Ptr, old: number, size: number): boolean {
   assertResize(p, old, size);
-  const { layer, state } = top();
+  const a = top();
+  a._assertOpen("use"); // a task that has outlived its region may find it closed
+  const { layer, state } = a;
   return old === size || (layer.resize !== undefined && layer.resize(state, p, old, size));
 }
 

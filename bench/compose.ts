@@ -5,7 +5,7 @@ import { readArgs, readInteger } from "../examples/cli.ts";
 import { freelist } from "./freelist.ts";
 import { chunkWithStats, freelistWithStats } from "./fused.ts";
 import { progress, publish, quantile, round, table, VERDICT, verdict } from "./report.ts";
-import { pairs, SMALL } from "./workloads.ts";
+import { pairs, SMALL } from "./traffic.ts";
 
 const help = `Measures what composing layers costs, and prints the ratios.
 

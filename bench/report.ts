@@ -24,8 +24,8 @@ export function table(rows: readonly (readonly string[])[]): string {
 }
 
 /** A figure that is wanted, and whether it was reached: the row of a table. */
-export function verdict(what: string, got: number, relation: "<=" | ">=", wanted: number): string[] {
-  const reached = relation === "<=" ? got <= wanted : got >= wanted;
+export function verdict(what: string, got: number, relation: "<=" | ">=" | ">", wanted: number): string[] {
+  const reached = relation === "<=" ? got <= wanted : relation === ">" ? got > wanted : got >= wanted;
   return [what, `${relation} ${wanted.toFixed(2)}`, got.toFixed(3), reached ? "yes" : "**no**"];
 }
 

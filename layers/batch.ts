@@ -66,7 +66,11 @@ export const batch: <L extends AnyLayer>(
       },
       owns: (s, p) => sizeOf(heap, s.out, p) >= 0,
       sizeOf: (s, p) => sizeOf(heap, s.out, p),
-      reset: (s) => clear(base, s.base, s.out),
+      reset: (s) => {
+        if (base.reset === undefined) return clear(base, s.base, s.out);
+        base.reset(s.base); // the table, too, is a block of it
+        s.out.table = s.out.slots = s.out.blocks = 0;
+      },
       ...(base.resize && {
         resize: (s, p, old, size) => {
           if (sizeOf(heap, s.out, p) !== old) {

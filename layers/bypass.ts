@@ -35,12 +35,12 @@ export const bypass: <L extends AnyLayer>(base: L) => LayerWith<Bypass<StateOf<L
     return {
       heap,
       stateless: true,
-      init: () => base.init(),
+      init: (size) => base.init(size),
       deinit: (s) => base.deinit(s),
       get: (s, size, align) => get(s, size, align),
       put: (s, p, size) => put(s, p, size),
       ...share(base, "gauge", "resize", "owns", "sizeOf", "reset", "goodSize", "maxAlign", "mark", "rewind"),
-      ...share(base, "pristine", "window"),
+      ...share(base, "pristine", "divisible", "window"),
     };
   },
   { share },

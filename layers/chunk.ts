@@ -2,11 +2,13 @@
  * `chunk`: an arena. Bumps a pointer through chunks that it takes from the layer below.
  *
  * Guarantees: blocks lie behind one another, in the order of their requests, while a chunk lasts; `deinit` gives every
- * chunk back, `reset` and `rewind` keep chunks for what comes. The last block can be resized in place. Costs: `get` is an
- * addition and a comparison; `put` does nothing, so memory comes back with the arena, a reset or a mark only; `reset` and
- * `owns` are O(chunks), which is O(log bytes) where chunks grow. Overhead is the padding up to the alignment, 16 bytes a
- * chunk, 16 a mark, and what is left of a chunk when the next request does not fit (nothing when the next chunk adjoins:
- * it is then one with the last). Needs nothing of the layer below.
+ * chunk back; `reset` and `rewind` keep chunks for what comes, and what is done again takes no more memory. A spare chunk
+ * goes back when an oversize block that none of them holds needs memory, and all do before a request is refused. The last
+ * block can be resized in place. Costs: `get` is an addition and a comparison; `put` does nothing, so memory comes back
+ * with the arena, a reset or a mark only; `reset` and `owns` are O(chunks), which is O(log bytes) where chunks grow.
+ * Overhead is the padding up to the alignment, 16 bytes a chunk, 16 a mark, and what is left of a chunk when the next
+ * request does not fit (nothing when the next chunk adjoins: it is then one with the last). Needs nothing of the layer
+ * below.
  *
  * ```
  *         chunk                                  chunk of its own, for an oversize block
@@ -19,7 +21,7 @@
  * @module
  */
 
-import { assertInteger } from "../errors.ts";
+import { assertInteger, show } from "../errors.ts";
 import type { Ptr } from "../heap.ts";
 import { type AnyLayer, type Layer, layer, type LayerWith, type StateOf, type Window } from "../layer.ts";
 
@@ -77,6 +79,9 @@ export const chunk: <L extends AnyLayer>(
 ) => LayerWith<Chunk<StateOf<L>>, "resize" | "owns" | "reset" | "maxAlign" | "mark" | "rewind"> = layer(
   function chunk<S>(base: Layer<S>, bytes: number, growth = 1, retain = Infinity): Layer<Chunk<S>> {
     assertInteger("compose chunk", "bytes in a chunk", bytes, 64, 2 ** 30);
+    if (typeof growth !== "number") {
+      throw new TypeError(`Cannot compose chunk: growth must be a number, got ${show(growth)}`);
+    }
     if (!(growth >= 1 && growth <= 16)) {
       throw new RangeError(`Cannot compose chunk: growth must be a factor from 1 to 16, got ${growth}`);
     }
@@ -97,6 +102,38 @@ export const chunk: <L extends AnyLayer>(
       s.chunks = record;
     };
 
+    /** Gives back the first spare chunk. */
+    const dropSpare = (s: Chunk<S>): void => {
+      const { u32 } = heap, run = s.spare, size = u32[(run >>> 2) + SIZE];
+      s.spare = u32[(run >>> 2) + NEXT];
+      s.spared -= size;
+      base.put(s.base, run, size);
+    };
+
+    /** Takes the first spare chunk of `least` bytes or more, or returns 0. */
+    const takeSpare = (s: Chunk<S>, least: number): Ptr => {
+      const { u32 } = heap;
+      let run = s.spare, before = 0;
+      while (run !== 0 && u32[(run >>> 2) + SIZE] < least) {
+        before = run;
+        run = u32[(run >>> 2) + NEXT];
+      }
+      if (run === 0) return 0;
+      if (before === 0) s.spare = u32[(run >>> 2) + NEXT];
+      else u32[(before >>> 2) + NEXT] = u32[(run >>> 2) + NEXT];
+      s.spared -= u32[(run >>> 2) + SIZE];
+      return run;
+    };
+
+    /** A run from below, for which the spare chunks go back if there is no other memory; or 0. */
+    const take = (s: Chunk<S>, size: number): Ptr => {
+      if (size >= 2 ** 32) return 0;
+      const run = base.get(s.base, size);
+      if (run !== 0 || s.spare === 0) return run;
+      while (s.spare !== 0) dropSpare(s);
+      return base.get(s.base, size);
+    };
+
     /** Gives back the chunks in front of `to` in the list, or keeps them as spare ones. */
     const shelve = (s: Chunk<S>, to: Ptr, keep: number): void => {
       while (s.chunks !== to) {
@@ -112,27 +149,23 @@ export const chunk: <L extends AnyLayer>(
       }
     };
 
-    /** A chunk of its own for a block. */
-    const oversize = (s: Chunk<S>, size: number, align: number): Ptr => {
-      const need = RECORD + size + (align > 16 ? align : 0), run = need < 2 ** 32 ? base.get(s.base, need) : 0;
-      if (run === 0) return 0;
-      book(s, run, run, need);
-      return (run + RECORD + (align - 1) & -align) >>> 0;
-    };
-
     const refill = (s: Chunk<S>, size: number, align: number): Ptr => {
       if (size === 0) return get(s, 1, align);
-      const need = size + 2 * RECORD + (align > 16 ? align : 0);
-      let run = s.spare, room = run === 0 ? 0 : heap.u32[(run >>> 2) + SIZE];
-      if (need <= room) {
-        s.spare = heap.u32[(run >>> 2) + NEXT];
-        s.spared -= room;
-      } else {
-        room = s.next;
-        if (need > room) return oversize(s, size, align);
-        run = base.get(s.base, room);
-        if (run === 0) return 0;
-        s.next = Math.min(room * growth, MOST) >>> 0;
+      const alone = RECORD + size + (align > 16 ? align : 0); // bytes that hold this block and no other
+      const need = alone + RECORD; // bytes in a chunk to go on from, of which rounding may take 15
+      let run = takeSpare(s, alone), room = run === 0 ? 0 : heap.u32[(run >>> 2) + SIZE];
+      if (run === 0 && need > s.next) {
+        if (s.spare !== 0) dropSpare(s); // whose place it takes: else they would pile up where blocks get ever larger
+        run = take(s, room = alone);
+      } else if (run === 0) {
+        run = take(s, room = s.next);
+        if (run !== 0) s.next = Math.min(room * growth, MOST) >>> 0;
+        else if (room > bytes) run = take(s, room = need > bytes ? alone : bytes); // there is too little to grow
+      }
+      if (run === 0) return 0;
+      if (room < need) {
+        book(s, run, run, room);
+        return (run + RECORD + (align - 1) & -align) >>> 0;
       }
       // What is left of the last chunk holds less than this request; with a chunk adjoining, it holds both.
       const record = run === s.end ? ((s.ptr + 15) & -16) >>> 0 : run;
@@ -166,12 +199,7 @@ export const chunk: <L extends AnyLayer>(
         s.ptr = s.end = s.marks = 0;
         try {
           shelve(s, 0, 0);
-          for (let run = s.spare; run !== 0;) {
-            const next = heap.u32[(run >>> 2) + NEXT];
-            base.put(s.base, run, heap.u32[(run >>> 2) + SIZE]);
-            run = next;
-          }
-          s.spare = s.spared = 0;
+          while (s.spare !== 0) dropSpare(s);
         } finally {
           base.deinit(s.base);
         }
@@ -179,6 +207,7 @@ export const chunk: <L extends AnyLayer>(
       get,
       put: () => {},
       resize: (s, p, old, size) => {
+        // Only our own last block ends here: a record lies between any other allocator's block and the first of ours
         if (p + (old || 1) === s.ptr) {
           const end = p + (size || 1);
           if (end > s.end) return false;
@@ -222,5 +251,5 @@ export const chunk: <L extends AnyLayer>(
       window: (s) => s,
     };
   },
-  { assertInteger },
+  { assertInteger, show },
 );

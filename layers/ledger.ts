@@ -110,7 +110,7 @@ export function drop<S>(base: Layer<S>, s: S, l: Ledger): void {
 }
 
 function hash(p: Ptr, mask: number): number {
-  return (Math.imul(p >>> 4, 0x9e3779b1) >>> 8) & mask;
+  return Math.imul(p >>> 4, 0x9e3779b1) >>> Math.clz32(mask); // the top bits, which all others go into
 }
 
 /** Index, in 32-bit words, of the slot that holds `p`, or of the empty one where it belongs. */

@@ -4,10 +4,12 @@
  * @module
  */
 
+import { assertRequest } from "../allocator.ts";
 import { ADDRESS_SPACE, assertInteger } from "../errors.ts";
 import { type Heap, heap, type Ptr } from "../heap.ts";
 import { OutOfMemoryError } from "../out_of_memory.ts";
-import { bump, bytealloc as regionAlloc, bytefree, request, topHeap } from "../region.ts";
+import { bump, bytealloc as regionAlloc, bytefree, byteresize, request, top, topHeap } from "../region.ts";
+import { copy } from "./bytes.ts";
 import { assertType, type Type } from "./type.ts";
 
 export { OutOfMemoryError };
@@ -32,6 +34,47 @@ export function zbytealloc(size: number, align = 16): Ptr {
 }
 
 export { bytefree };
+
+/**
+ * Makes the block at `p`, of `old` bytes, one of `size` bytes, and returns its address: in place where the current region
+ * can, otherwise as a new block. The contents stay, up to the lesser of both sizes; what is added has unspecified contents.
+ *
+ * The block must be one of the current region, as for {@linkcode bytefree}. As in C, `p` of 0, with `old` of 0, stands for
+ * no block: then this is {@linkcode bytealloc}. Unlike in C, `size` of 0 frees nothing: it gives a block of 0 bytes.
+ *
+ * Throws an `OutOfMemoryError`, or what a layer throws that finds no such block. The block at `p` is then as before, and
+ * still the caller's.
+ *
+ * @param p Its address, or 0
+ * @param old Its size now, in bytes, as it was asked for
+ * @param size Bytes, 0 to 2^32 - 1
+ * @param align As for {@linkcode bytealloc}: what the block is aligned to afterwards. Default 16
+ *
+ * @example
+ * ```ts
+ * import { bytealloc, bytefree, realloc } from "./alloc.ts";
+ *
+ * let p = bytealloc(100);
+ * p = realloc(p, 100, 10_000);
+ * bytefree(p, 10_000);
+ * ```
+ */
+export function realloc(p: Ptr, old: number, size: number, align = 16): Ptr {
+  assertInteger("reallocate", "address", p, 0, ADDRESS_SPACE - 1);
+  assertInteger("reallocate", "old size in bytes", old, 0, p === 0 ? 0 : ADDRESS_SPACE - 1);
+  assertRequest(size, align, top().layer);
+  if (p === 0) return bytealloc(size, align);
+  if (p % align === 0 && byteresize(p, old, size)) return p;
+  const to = bytealloc(size, align), heap = topHeap();
+  copy(heap, to, heap, p, Math.min(old, size));
+  try {
+    bytefree(p, old);
+  } catch (e) { // a layer has refused it
+    bytefree(to, size);
+    throw e;
+  }
+  return to;
+}
 
 // For the hot path: an engine looks up what is imported at each use, and inlines a constant
 const home = heap, here = topHeap, lent = bump, asked = request;

@@ -7,6 +7,7 @@
 import { ADDRESS_SPACE, assertInteger, show } from "../errors.ts";
 import type { Heap, Ptr } from "../heap.ts";
 import { printable } from "../printable.ts";
+import { type AnyAllocator, top } from "../region.ts";
 import { bytealloc, bytefree, heapFor } from "./alloc.ts";
 import { copy } from "./bytes.ts";
 import { kindOf, load, store } from "./element.ts";
@@ -15,6 +16,9 @@ import type { Type } from "./type.ts";
 
 /** Bytes in the first block of a slice that grows, at least. */
 const FIRST = 32;
+
+// For the hot path: an engine looks up what is imported at each use, and inlines a constant
+const serving = top, kind = kindOf;
 
 /** A sequence of values in a heap. Made by {@linkcode slalloc} and others. */
 export class Slice<V> {
@@ -32,6 +36,8 @@ export class Slice<V> {
   readonly view: boolean;
   /** @internal */
   readonly _kind: number;
+  /** @internal What has served its block: only that may resize it. */
+  readonly _from: AnyAllocator | undefined;
 
   /** @internal */
   constructor(type: Type<V>, heap: Heap, ptr: Ptr, len: number, view: boolean) {
@@ -41,7 +47,8 @@ export class Slice<V> {
     this.len = len;
     this.cap = len;
     this.view = view;
-    this._kind = kindOf(type);
+    this._kind = kind(type);
+    this._from = view || len === 0 ? undefined : serving();
   }
 
   /** Number of elements: `len`. */
@@ -80,7 +87,7 @@ export class Slice<V> {
 printable(Slice.prototype);
 
 /** The header as the functions of this room change it. */
-export type Header<V> = { -readonly [K in "heap" | "ptr" | "len" | "cap"]: Slice<V>[K] };
+export type Header<V> = { -readonly [K in "heap" | "ptr" | "len" | "cap" | "_from"]: Slice<V>[K] };
 
 /** Makes room for `len` elements. */
 export function reserve<V>(s: Slice<V>, len: number): void {
@@ -90,25 +97,40 @@ export function reserve<V>(s: Slice<V>, len: number): void {
 /** A block that a slice had. */
 export interface Block {
   /** Its address, or 0. */
-  ptr: Ptr;
+  readonly ptr: Ptr;
   /** Elements that it has room for. */
-  cap: number;
+  readonly cap: number;
 }
 
-/** Moves the elements to a block with room for `len`, more than there is; the block that they were in is to be released. */
+const NO_BLOCK: Block = { ptr: 0, cap: 0 };
+
+/**
+ * Makes room for `len` elements, more than there is room for: in place where the current region has served the block and
+ * can resize it, otherwise in a new block. Returns the block that is to be released then.
+ */
 export function enlarge<V>(s: Slice<V>, len: number): Block {
-  const { type, ptr, cap } = s, { size } = type;
+  const { type, ptr, cap } = s, { size } = type, header: Header<V> = s;
   assertInteger("grow a slice", `number of elements of ${size} bytes`, len, 0, most(type));
-  const heap = heapFor(type);
+  const heap = heapFor(type), from = top();
+  from._assertOpen("use"); // a task that has outlived its region may find it closed
   if (cap !== 0) assertHere("grow", s);
-  const room = Math.min(Math.max(len, 2 * cap, Math.floor(FIRST / size)), most(type));
+  const room = roomFor(from, Math.min(Math.max(len, 2 * cap, Math.floor(FIRST / size)), most(type)), type);
+  if (cap !== 0 && from === s._from && from.layer.resize?.(from.state, ptr, cap * size, room * size)) {
+    header.cap = room;
+    return NO_BLOCK;
+  }
   const p = bytealloc(room * size, type.align);
   copy(heap, p, heap, ptr, s.len * size);
-  const header: Header<V> = s;
   header.heap = heap;
   header.ptr = p;
   header.cap = room;
+  header._from = from;
   return { ptr, cap };
+}
+
+/** Elements that a block has room for that is to hold `n`. */
+function roomFor<V>({ layer }: AnyAllocator, n: number, { size }: Type<V>): number {
+  return layer.goodSize === undefined ? n : Math.floor(layer.goodSize(n * size) / size);
 }
 
 /** Gives a block that `s` had back to the current region. */

@@ -6,7 +6,7 @@
  */
 
 export type { Heap, HeapOptions, Ptr } from "../heap.ts";
-export { alloc, bytealloc, bytefree, free, mk, OutOfMemoryError, zalloc, zbytealloc } from "./alloc.ts";
+export { alloc, bytealloc, bytefree, free, mk, OutOfMemoryError, realloc, zalloc, zbytealloc } from "./alloc.ts";
 export {
   array,
   type ArrayField,

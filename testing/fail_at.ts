@@ -1,18 +1,18 @@
 /**
- * `failAt`: a layer that fails when it is told to, to see what the layers above do when memory runs out.
+ * `failAt`: the layer `fail` as sweeps over every point of failure use it: at the `nth` call, or from there on.
  *
  * @module
  */
 
-import { type Layer, layer } from "../layer.ts";
+import { assertInteger } from "../errors.ts";
+import type { AnyLayer, Kept, LayerWith, StateOf } from "../layer.ts";
+import { type Fail, fail } from "../layers/fail.ts";
 
 /** State of {@linkcode failAt}. */
-export interface FailAt<S> {
-  /** State of the layer below. */
-  base: S;
-  /** Calls of `get` so far. */
-  gets: number;
-}
+export type FailAt<S> = Fail<S>;
+
+/** Predicates for `fail` by where they begin: the same one makes the same layer. */
+const since = new Map<number, (nth: number) => boolean>();
 
 /**
  * Passes every request on to `base` but the `nth`, for which it returns 0.
@@ -33,18 +33,16 @@ export interface FailAt<S> {
  * stack.put(s, p, 100);
  * ```
  */
-export const failAt: <S>(base: Layer<S>, nth: number, every?: boolean) => Layer<FailAt<S>> = layer(
-  function failAt<S>(base: Layer<S>, nth: number, every = false): Layer<FailAt<S>> {
-    const { heap, get, put } = base;
-    return {
-      heap,
-      init: () => ({ base: base.init(), gets: 0 }),
-      deinit: (s) => base.deinit(s.base),
-      get: (s, size, align) => {
-        s.gets++;
-        return s.gets === nth || (every && s.gets > nth) ? 0 : get(s.base, size, align);
-      },
-      put: (s, p, size) => put(s.base, p, size),
-    };
-  },
-);
+export function failAt<L extends AnyLayer>(
+  base: L,
+  nth: number,
+  every = false,
+): LayerWith<FailAt<StateOf<L>>, Kept<L>> {
+  if (nth !== Infinity) {
+    assertInteger("compose failAt", "number of the get that fails", nth, 1, Number.MAX_SAFE_INTEGER);
+  }
+  if (!every) return fail(base, nth);
+  let when = since.get(nth);
+  if (when === undefined) since.set(nth, when = (n) => n >= nth);
+  return fail(base, when);
+}

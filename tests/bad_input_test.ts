@@ -265,6 +265,107 @@ Deno.test("bad input: figures", () => {
   }
 });
 
+/** An allocator of each capability, and calls of it: whatever is asked of what, `p` being a block of 100 bytes. */
+function abilities(
+  heap: Heap,
+): [name: string, make: () => region.AnyAllocator, call: (a: region.AnyAllocator) => unknown][] {
+  const pages = () => init(mmap(heap)) as region.AnyAllocator,
+    booked = () => init(batch(mmap(heap))) as region.AnyAllocator;
+  const arena = () => init(chunk(mmap(heap), 4096)) as region.AnyAllocator;
+  return [
+    ["resize", pages, (a) => a.resize(4096, 100, 200)],
+    ["owns", booked, (a) => a.owns(4096)],
+    ["sizeOf", booked, (a) => a.sizeOf(4096)],
+    ["reset", arena, (a) => a.reset()],
+    ["goodSize", pages, (a) => a.goodSize(100)],
+    ["mark", arena, (a) => a.mark()],
+    ["rewind", arena, (a) => a.rewind(4096)],
+  ];
+}
+
+Deno.test("bad input: a capability that the stack lacks", () => {
+  const heap = freshHeap(), a = init(layers.null(heap)) as region.AnyAllocator;
+  for (const [name, , call] of abilities(heap)) {
+    const e = assertThrows(() => call(a), TypeError);
+    assertStrictEquals(e.message, `Cannot use ${name} of null: it has no such capability`);
+    const b = init(layers.null(heap)) as region.AnyAllocator;
+    b.deinit();
+    assertThrows(() => call(b), TypeError, `Cannot use ${name} of null`);
+  }
+  assertClear("a gauge", "TypeError", () => a.gauge());
+});
+
+Deno.test("bad input: capabilities of an allocator that has been closed", () => {
+  const heap = freshHeap();
+  for (const [name, make, call] of abilities(heap)) {
+    const a = make();
+    a.get(100);
+    a.deinit();
+    assertClear(`${name} of a closed allocator`, "Error", () => call(a));
+    const e = assertThrows(() => call(a), Error, "it has been closed");
+    assertEquals(e.name, "Error");
+    assertThrows(() => a.get(100, 4096), Error, "it has been closed");
+  }
+});
+
+Deno.test("bad input: what capabilities are asked", () => {
+  const heap = freshHeap();
+  for (const make of [() => batch(mmap(heap)), () => chunk(mmap(heap), 4096)] as (() => AnyLayer)[]) {
+    const a = init(make()) as region.AnyAllocator, p = a.get(100), can = (name: keyof AnyLayer) => name in a.layer;
+    const before = () => [JSON.stringify(a.state), heap.free];
+    const was = before();
+    for (const wrong of notNumbers) {
+      const what = `${show(wrong)} in ${a}`;
+      assertClear(`resize at ${what}`, "TypeError", () => a.resize(wrong as Any, 100, 200));
+      assertClear(`resize of ${what}`, "TypeError", () => a.resize(p, wrong as Any, 200));
+      assertClear(`resize to ${what}`, "TypeError", () => a.resize(p, 100, wrong as Any));
+      assertClear(`owns ${what}`, "TypeError", () => a.owns(wrong as Any));
+      if (can("sizeOf")) assertClear(`sizeOf ${what}`, "TypeError", () => a.sizeOf(wrong as Any));
+      if (can("goodSize")) assertClear(`goodSize ${what}`, "TypeError", () => a.goodSize(wrong as Any));
+      if (can("rewind")) assertClear(`rewind ${what}`, "TypeError", () => a.rewind(wrong as Any));
+    }
+    for (const wrong of notSizes) {
+      const what = `${wrong} in ${a}`;
+      assertClear(`resize at ${what}`, "RangeError", () => a.resize(wrong, 100, 200));
+      assertClear(`resize of ${what}`, "RangeError", () => a.resize(p, wrong, 200));
+      assertClear(`resize to ${what}`, "RangeError", () => a.resize(p, 100, wrong));
+      assertClear(`owns ${what}`, "RangeError", () => a.owns(wrong));
+      if (can("sizeOf")) assertClear(`sizeOf ${what}`, "RangeError", () => a.sizeOf(wrong));
+      if (can("goodSize")) assertClear(`goodSize ${what}`, "RangeError", () => a.goodSize(wrong));
+      if (can("rewind")) assertClear(`rewind ${what}`, "RangeError", () => a.rewind(wrong));
+    }
+    assertClear("resize at null", "RangeError", () => a.resize(0, 100, 200));
+    if (can("sizeOf")) assertClear("sizeOf null", "RangeError", () => a.sizeOf(0));
+    if (can("rewind")) assertClear("rewind to null", "RangeError", () => a.rewind(0));
+    assertEquals(a.owns(0), false);
+    assertEquals(before(), was);
+    assert(a.resize(p, 100, 200)); // as usable as before
+    a.deinit();
+    assertAllFree(heap);
+  }
+});
+
+Deno.test("bad input: alignments beyond what the stack can", () => {
+  const heap = freshHeap();
+  for (
+    const [stack, most] of [[mmap(heap), 2 ** 30], [chunk(mmap(heap), 4096), 4096], [bonwick(mmap(heap)), 16]] as const
+  ) {
+    const a = init(stack as AnyLayer) as region.AnyAllocator, free = heap.free;
+    for (const align of [0, -1, -4096, 3, 48, 4095, 2 * most, 2 ** 31, 2 ** 32, 2 ** 53, 1.5, NaN, Infinity]) {
+      for (const size of [0, 1, 5000]) {
+        const e = assertThrows(() => a.get(size, align as Any), RangeError);
+        assertStrictEquals(
+          e.message,
+          `Cannot allocate: alignment must be a power of two from 1 to ${most}, as the stack can, got ${align}`,
+        );
+      }
+    }
+    assertEquals(heap.free, free);
+    a.deinit();
+  }
+  assertAllFree(heap);
+});
+
 Deno.test("bad input: every public function is in this file", () => {
   const source = Deno.readTextFileSync(new URL(import.meta.url));
   for (const [name, value] of Object.entries(region)) {

@@ -1,6 +1,6 @@
 import { bigcache, init, mmap, stats } from "../mod.ts";
-import { assert, assertEquals, assertThrows } from "./assert.ts";
-import { assertAllFree, freshHeap, PAGE, random } from "./kit.ts";
+import { assert, assertEquals, assertFalse, assertThrows } from "./assert.ts";
+import { assertAllFree, assertFilled, fill, freshHeap, PAGE, random } from "./kit.ts";
 
 /** A cache, and what it asks of the layer below. */
 function cacheOf() {
@@ -151,4 +151,40 @@ Deno.test("bigcache: a block smaller than all that are cached is the one evicted
   for (let i = 0; i < 64; i++) assert(big.includes(a.get(8192)));
   a.deinit();
   assertAllFree(heap);
+});
+
+Deno.test("bigcache: a block is resized within its pages", () => {
+  const { heap, a, asked } = cacheOf(), p = a.get(5000);
+  fill(heap, p, 5000, 1);
+  const { szalloc } = asked();
+  assert(a.resize(p, 5000, 8192) && a.resize(p, 8192, 4097) && a.resize(p, 4097, 6000));
+  for (const size of [8193, 4096, 0, 2 ** 32 - 1]) assertFalse(a.resize(p, 6000, size));
+  assertFilled(heap, p, 5000, 1);
+  a.put(p, 6000);
+  assertEquals(a.get(8192), p);
+  assertEquals(asked().szalloc, szalloc);
+  const q = a.get(0);
+  assert(a.resize(q, 0, 4096));
+  a.put(q, 4096);
+  a.deinit();
+  assertAllFree(heap);
+});
+
+Deno.test("bigcache: owns what is out, not what is cached", () => {
+  const { a, heap } = cacheOf(), b = init(bigcache(mmap(heap)));
+  assertFalse(a.owns(0) || a.owns(PAGE));
+  const p = a.get(100), q = a.get(10_000), theirs = b.get(100);
+  assertEquals([p, q, theirs, p + 16, q + PAGE, 0].map((x) => a.owns(x)), [true, true, false, false, false, false]);
+  a.put(q, 10_000);
+  assertEquals([p, q].map((x) => a.owns(x)), [true, false]);
+  a.deinit();
+  b.deinit();
+});
+
+Deno.test("bigcache: a good size is of whole pages", () => {
+  const { a } = cacheOf();
+  assertEquals([0, 1, 4096, 4097].map((n) => a.goodSize(n)), [4096, 4096, 4096, 8192]);
+  assertEquals(a.goodSize(2 ** 32 - 1), 2 ** 32 - 1);
+  assertEquals(["maxAlign", "mark", "reset", "sizeOf", "pristine"].filter((name) => name in a.layer), []);
+  a.deinit();
 });

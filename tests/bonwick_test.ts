@@ -1,5 +1,5 @@
-import { bonwick, init, mmap, sbrk } from "../mod.ts";
-import { assert, assertEquals, assertLess } from "./assert.ts";
+import { bonwick, init, mmap, sbrk, stats } from "../mod.ts";
+import { assert, assertEquals, assertFalse, assertLess } from "./assert.ts";
 import { assertAllFree, assertFilled, backed, type Call, fill, freshHeap, random } from "./kit.ts";
 
 const SPAN = 256 * 1024;
@@ -116,4 +116,84 @@ Deno.test("bonwick: deinit gives back everything that is still out, big and smal
   for (let i = 0; i < 3000; i++) a.get(pick(pick(2) ? 300 : 10_000));
   a.deinit();
   assertAllFree(heap);
+});
+
+Deno.test("bonwick: a small block is resized within its bucket, a big one as the layer below can", () => {
+  const heap = freshHeap(), a = init(bonwick(mmap(heap)));
+  for (let bucket = 16, least = 0; bucket <= 2048; least = bucket + 1, bucket *= 2) {
+    const p = a.get(bucket);
+    fill(heap, p, bucket, 1);
+    for (const size of [least, bucket - 1, bucket]) {
+      assert(a.resize(p, bucket, size) && a.resize(p, size, bucket), `${size} in ${bucket}`);
+    }
+    for (const size of [bucket + 1, 2 * bucket, least - 1, 4096, 2 ** 32 - 1]) {
+      if (size >= 0) assertFalse(a.resize(p, bucket, size), `${size} in ${bucket}`);
+    }
+    assertFilled(heap, p, bucket, 1);
+    assert(a.resize(p, bucket, least));
+    a.put(p, least); // goes back to its bucket
+    assertEquals(a.get(bucket), p);
+  }
+  const big = a.get(2049);
+  fill(heap, big, 2049, 2);
+  assert(a.resize(big, 2049, 200_000));
+  assertFilled(heap, big, 2049, 2);
+  assertFalse(a.resize(big, 200_000, 2048));
+  assert(a.resize(big, 200_000, 4096));
+  assertEquals(a.get(4096), big + 4096); // the pages behind it are free
+  assertFalse(a.resize(big, 4096, 4097));
+  a.put(big, 4096);
+  a.deinit();
+  assertAllFree(heap);
+  const { base, close } = backed(), b = init(bonwick(base)), p = b.get(5000);
+  assertFalse(b.resize(p, 5000, 5001) || b.resize(p, 5000, 4999)); // that one cannot
+  assert(b.resize(b.get(10), 10, 16));
+  b.deinit();
+  close();
+});
+
+Deno.test("bonwick: a reset gives all back, and it goes on", () => {
+  const heap = freshHeap(), below = stats(mmap(heap)), a = init(bonwick(below)), pick = random(3);
+  a.reset(); // of nothing
+  for (let round = 0; round < 4; round++) {
+    const out: [p: number, size: number, byte: number][] = [];
+    for (let i = 0; i < 3000; i++) {
+      const size = pick(pick(20) ? 300 : 10_000), p = a.get(size);
+      fill(heap, p, size, i);
+      out.push([p, size, i & 255]);
+      if (i % 3 === 0) {
+        const [p, size, byte] = out.splice(pick(out.length), 1)[0];
+        assertFilled(heap, p, size, byte);
+        a.put(p, size);
+      }
+    }
+    for (const [p, size, byte] of out) assertFilled(heap, p, size, byte);
+    a.reset();
+    assertAllFree(heap);
+  }
+  const g = below.gauge(a.state.base.base);
+  assertEquals([g.nfree, g.szfree], [g.nalloc, g.szalloc]);
+  a.deinit();
+  assertAllFree(heap);
+});
+
+Deno.test("bonwick: a good size is that of the bucket, or the layer's below", () => {
+  const heap = freshHeap(), a = init(bonwick(mmap(heap))), { base, close } = backed(), b = init(bonwick(base));
+  let last = 0;
+  for (let size = 0; size < 9000; size++) {
+    const good = a.goodSize(size);
+    assert(good >= size && good >= last && a.goodSize(good) === good, `${size}: ${good}`);
+    last = good;
+    if (size <= 2048) {
+      assertEquals(good, 2 ** Math.max(4, Math.ceil(Math.log2(size || 1))));
+      assertEquals(b.goodSize(size), good);
+      const p = a.get(size);
+      assert(a.resize(p, size, good)); // and has that
+      a.put(p, good);
+    } else assertEquals([good, b.goodSize(size)], [Math.ceil(size / 4096) * 4096, size]);
+  }
+  assertEquals(a.goodSize(2 ** 32 - 1), 2 ** 32 - 1);
+  a.deinit();
+  b.deinit();
+  close();
 });

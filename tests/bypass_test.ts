@@ -1,5 +1,5 @@
-import { bypass, chunk, init, mmap, stats } from "../mod.ts";
-import { assertEquals, assertStrictEquals } from "./assert.ts";
+import { type AnyLayer, batch, bonwick, bypass, chunk, init, mmap, sbrk, stats } from "../mod.ts";
+import { assert, assertEquals, assertStrictEquals } from "./assert.ts";
 import { freshHeap, stub } from "./kit.ts";
 
 Deno.test("bypass: passes everything on, unchanged, alignment included", () => {
@@ -25,4 +25,25 @@ Deno.test("bypass: has the capabilities of the layer below, and no others", () =
   assertEquals(a.gauge().szfree, 5);
   const arena = bypass(chunk(mmap(heap), 4096)), s = arena.init();
   assertStrictEquals(arena.window!(s), s);
+});
+
+Deno.test("bypass: can do all that the layer below can, with the same functions", () => {
+  const heap = freshHeap(),
+    names = ["gauge", "goodSize", "mark", "maxAlign", "owns", "reset", "resize", "rewind"] as const;
+  for (
+    const base of [mmap(heap), sbrk(heap), chunk(mmap(heap), 64), batch(mmap(heap)), bonwick(mmap(heap)), stub(heap)]
+  ) {
+    const over = bypass(bypass(base as AnyLayer));
+    for (const name of [...names, "sizeOf", "pristine", "window"] as const) {
+      assertEquals(name in over, name in base, name);
+      assertStrictEquals(over[name], (base as AnyLayer)[name]);
+    }
+  }
+  const a = init(bypass(bypass(chunk(mmap(heap), 4096)))), p = a.get(10, 256), m = a.mark(), q = a.get(10);
+  assert(a.resize(q, 10, 20) && a.owns(q) && p % 256 === 0);
+  a.rewind(m);
+  assertEquals(a.get(10), m);
+  a.reset();
+  assert(!a.owns(p));
+  a.deinit();
 });

@@ -54,3 +54,21 @@ Deno.test("check: keeps the gauge, and needs one below", () => {
   assertFalse("gauge" in without);
   assertThrows(() => check(without), TypeError, "Cannot compose check: the layer below must have a gauge");
 });
+
+Deno.test("check: passes on what the layer below can, and is content after a reset", () => {
+  const heap = freshHeap(), a = init(check(stats(batch(mmap(heap))))), p = a.get(100, 8192);
+  assertEquals([p % 8192, a.owns(p), a.sizeOf(p), a.goodSize(1)], [0, true, 100, 4096]);
+  assertEquals(a.resize(p, 100, 9000), true);
+  assertEquals(a.gauge().szalloc, 9000);
+  a.reset();
+  a.deinit();
+  const b = init(check(stats(batch(mmap(heap))))), q = b.get(100);
+  b.resize(q, 100, 9000);
+  assertEquals(assertThrows(() => b.deinit(), LeakError).bytes, 9000);
+  const names = ["goodSize", "mark", "maxAlign", "owns", "reset", "resize", "rewind", "sizeOf", "window"];
+  for (const base of [stats(mmap(heap)), stats(chunk(mmap(heap), 64)), stats(batch(mmap(heap)))]) {
+    const over = check(base);
+    assertEquals(names.filter((name) => name in over), names.filter((name) => name in base));
+  }
+  assertAllFree(heap);
+});

@@ -102,7 +102,7 @@ for (const [name, over] of Object.entries(stacks)) {
 const bigcacheIn = (name: string) => name.includes("bigcache") || name.includes("bonwick");
 
 function failAtOf(a: AnyAllocator): FailAt<unknown> {
-  return [...levels(a.layer, a.state)].find(({ name }) => name === "failAt")!.state;
+  return [...levels(a.layer, a.state)].find(({ name }) => name === "fail")!.state;
 }
 
 Deno.test("failure: failAt fails once, or from then on", () => {

@@ -287,3 +287,168 @@ Deno.test("heap: up to the end of 4 GiB", () => {
   heap.putPages(last, rest);
   assertAllFree(heap);
 });
+
+Deno.test("heap: aligned runs, of every alignment, in holes and at the tail", () => {
+  for (let align = 1; align <= 2 ** 10; align *= 2) {
+    const heap = freshHeap({ maximum: 1000 }), out: [p: number, n: number][] = [];
+    for (const n of [1, 3, align, 1, align + 1, 2]) {
+      const gap = heap.getPages(1), p = heap.getPages(n, align);
+      assertEquals(p % (align * PAGE), 0, `${n} pages aligned to ${align} at ${p}`);
+      heap.u8.fill(1, p, p + n * PAGE);
+      out.push([gap, 1], [p, n]);
+    }
+    const taken = out.reduce((sum, [, n]) => sum + n, 0);
+    assertEquals(heap.free.pages, heap.size / PAGE - 1 - taken); // nothing before or after them is lost
+    out.sort(([p], [q]) => p - q);
+    for (let i = 1; i < out.length; i++) assert(out[i - 1][0] + out[i - 1][1] * PAGE <= out[i][0]);
+    // The holes that they leave serve the same again, without growing
+    const { size } = heap;
+    for (const [p, n] of out) {
+      if (p % (align * PAGE) !== 0) continue;
+      heap.putPages(p, n);
+      const q = heap.getPages(n, align);
+      assert(q <= p && q % (align * PAGE) === 0);
+      heap.putPages(q, n);
+      assertEquals(heap.getPages(n, align), q);
+      heap.putPages(q, n);
+      assert(heap.getPages(n) <= p);
+    }
+    assertEquals(heap.size, size);
+  }
+  for (const [n, align] of [[5, 1], [5, 4], [16, 16], [3, 2 ** 10]]) {
+    const heap = freshHeap(), p = heap.getPages(n, align);
+    heap.putPages(p, n);
+    assertAllFree(heap); // one run again
+  }
+});
+
+Deno.test("heap: runs aligned to as much as there is", () => {
+  const heap = freshHeap();
+  const p = heap.getPages(1, 2 ** 19), q = heap.getPages(3, 2 ** 18);
+  assertEquals([p, q], [2 ** 31, 2 ** 30]);
+  assertEquals(heap.getPages(1, 2 ** 20), 0); // the one such page is null's
+  assertEquals(heap.getPages(2, 2 ** 19), 0);
+  const r = heap.getPages(2 ** 18 - 1, 2 ** 18); // to the end but for the last page, which is never handed out
+  assertEquals(r, 3 * 2 ** 30);
+  assertEquals(heap.getPages(2 ** 18, 2 ** 18), 0);
+  heap.putPages(p, 1);
+  heap.putPages(r, 2 ** 18 - 1);
+  heap.putPages(q, 3);
+  assertAllFree(heap);
+});
+
+Deno.test("heap: an aligned run is had as long as there is room for it", () => {
+  const heap = freshHeap({ maximum: 1 }); // pages 1 to 15
+  assertEquals([1, 2, 3].map(() => heap.getPages(4, 4)), [4 * PAGE, 8 * PAGE, 12 * PAGE]);
+  assertEquals([heap.getPages(4, 4), heap.getPages(2, 2), heap.getPages(1)], [0, 2 * PAGE, PAGE]);
+  const small = freshHeap({ maximum: 2 });
+  assertEquals(small.getPages(16, 16), 16 * PAGE); // all that it can grow to
+  assertEquals(small.getPages(1, 16), 0);
+  small.putPages(16 * PAGE, 16);
+  assertAllFree(small);
+  const shared = freshHeap({ maximum: 6 });
+  shared.memory.grow(1); // somebody else's, so the tail moves
+  assertEquals(shared.getPages(20, 16), 32 * PAGE);
+  assertEquals(shared.getPages(16, 32), 64 * PAGE);
+  const moved = freshHeap({ initial: 16 });
+  moved.getPages(253);
+  moved.memory.grow(1); // from the page after this one, the next that is aligned is further than from the tail
+  assertEquals(moved.getPages(1, 256), 512 * PAGE);
+});
+
+Deno.test("heap: alignments that are none are refused", () => {
+  const heap = freshHeap();
+  for (const align of [0, -1, -4, 3, 6, 1.5, NaN, Infinity, 2 ** 21, 2 ** 32, 2 ** 32 + 2]) {
+    for (const n of [1, 100]) {
+      assertThrows(() => heap.getPages(n, align), RangeError, "Cannot get pages: alignment in pages must be a");
+    }
+  }
+  for (const align of [null, "4", 4n, true, {}, [4], Symbol("4")]) {
+    const e = assertThrows(() => heap.getPages(1, align as number), TypeError, "Cannot get pages: alignment in pages");
+    assert(!e.message.includes("convert"));
+  }
+  assertThrows(() => heap.getPages(0, 4), RangeError, "Cannot get pages: number of pages");
+  assertEquals(heap.getPages(2 ** 40, 4), 0);
+  assertEquals(heap.size, WASM_PAGE);
+  assertAllFree(heap);
+});
+
+Deno.test("heap: a run is resized in place where that can be", () => {
+  const heap = freshHeap({ maximum: 4 }), a = heap.getPages(4), b = heap.getPages(2);
+  assert(heap.resizePages(a, 4, 4));
+  assertFalse(heap.resizePages(a, 4, 5)); // b is behind it
+  assert(heap.resizePages(a, 4, 1));
+  assertEquals(heap.free.longest, heap.size / PAGE - 7);
+  assertEquals(heap.getPages(2), a + PAGE); // what was cut off
+  assertFalse(heap.resizePages(a, 1, 2));
+  heap.putPages(a + PAGE, 2);
+  assertFalse(heap.resizePages(a, 1, 5));
+  assert(heap.resizePages(a, 1, 4));
+  assert(heap.resizePages(b, 2, 59)); // as the memory grows
+  assertFalse(heap.resizePages(b, 59, 60));
+  for (const to of [2 ** 20, 2 ** 32, 2 ** 53]) assertFalse(heap.resizePages(b, 59, to));
+  assert(heap.resizePages(b, 59, 1));
+  heap.putPages(b, 1);
+  heap.putPages(a, 4);
+  assertAllFree(heap);
+});
+
+Deno.test("heap: what is no run is not resized, and nothing changes", () => {
+  const heap = freshHeap(), a = heap.getPages(4), b = heap.getPages(2), c = heap.getPages(1);
+  heap.putPages(b, 2);
+  const before = heap.free, { size } = heap;
+  const none = [[a, 3], [a, 5], [a + PAGE, 3], [a + PAGE, 1], [b, 2], [a + 16, 4], [c, 2], [c - PAGE, 2], [0, 1], [
+    c + PAGE,
+    1,
+  ]];
+  for (const [p, n] of none) {
+    for (const to of [1, n, n + 1, 1000]) {
+      assertThrows(() => heap.resizePages(p, n, to), RangeError, "Cannot resize pages: ");
+    }
+    assertFalse(heap.extendPages(p, n, 1000));
+  }
+  for (const bad of [0, -1, 1.5, NaN, Infinity]) {
+    assertThrows(() => heap.resizePages(a, 4, bad), RangeError, "Cannot resize pages: new number of pages must be");
+    assertThrows(() => heap.resizePages(a, bad, 4), RangeError, "Cannot resize pages: number of pages must be");
+    if (bad !== 0) assertThrows(() => heap.resizePages(bad, 4, 4), RangeError, "Cannot resize pages: ");
+  }
+  for (const bad of [undefined, null, "5", 5n, {}, [5]]) {
+    assertThrows(() => heap.resizePages(a, 4, bad as number), TypeError, "Cannot resize pages: new number of pages");
+    assertThrows(() => heap.resizePages(a, bad as number, 4), TypeError, "Cannot resize pages: number of pages must");
+    assertThrows(() => heap.resizePages(bad as number, 4, 4), TypeError, "Cannot resize pages: address must be");
+  }
+  assertEquals([heap.free, heap.size], [before, size]);
+  heap.putPages(a, 4);
+  heap.putPages(c, 1);
+  assertAllFree(heap);
+});
+
+Deno.test("heap: nothing but zeros is behind fresh, which never goes down", () => {
+  for (const theirs of [false, true]) { // memory of somebody else's in between
+    const heap = freshHeap(), out: [p: number, n: number][] = [];
+    let last = heap.fresh;
+    assertEquals(last, PAGE);
+    for (let i = 0; i < 60; i++) {
+      const n = 1 + i * 7 % 20, p = heap.getPages(n, 1 << i % 4);
+      assert(p + n * PAGE <= heap.fresh && heap.fresh >= last, `${n} pages at ${p}, fresh from ${heap.fresh}`);
+      last = heap.fresh;
+      heap.u8.fill(0xff, p, p + n * PAGE);
+      assert(heap.u8.subarray(last).every((byte) => byte === 0), `fresh from ${last}`);
+      out.push([p, n]);
+      if (i % 3) heap.putPages(...out.splice(i % out.length, 1)[0]);
+      assertEquals(heap.fresh, last);
+      if (!theirs || i % 20 !== 0) continue;
+      // Ours grows next, over theirs
+      const start = heap.memory.grow(1) * WASM_PAGE;
+      heap.u8.fill(0xee, start, start + WASM_PAGE);
+      const rest = heap.free.longest + 1, q = heap.getPages(rest);
+      assert(q >= start + WASM_PAGE && heap.fresh >= q + rest * PAGE);
+      last = heap.fresh;
+      heap.putPages(q, rest);
+    }
+  }
+  const memory = new WebAssembly.Memory({ initial: 2 });
+  assertEquals(new Heap({ memory, start: 0 }).fresh, 2 * WASM_PAGE); // whatever is there, nothing is known of it
+  assertEquals(new Heap({ memory }).fresh, 2 * WASM_PAGE);
+  assertEquals(new Heap({ initial: 0 }).fresh, PAGE);
+});

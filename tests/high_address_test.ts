@@ -1,4 +1,5 @@
 import {
+  type AnyAllocator,
   type AnyLayer,
   batch,
   bigcache,
@@ -109,5 +110,81 @@ Deno.test("high addresses: one block of more than 2 GiB", () => {
     b.deinit();
     a.deinit();
     assertEquals(heap.free.runs, 1);
+  }
+});
+
+for (const [name, from, to] of places) {
+  Deno.test(`high addresses: blocks are resized, marked and reset ${name}, until memory runs out`, () => {
+    const heap = heapBetween(from, to), whole = heap.free;
+    const stacks: AnyLayer[] = [
+      chunk(mmap(heap), 4096),
+      chunk(mmap(heap), 4096, 2),
+      chunk(sbrk(heap), 10_000, 1.5),
+      sbrk(heap),
+      mmap(heap),
+      batch(mmap(heap)),
+      bonwick(mmap(heap)),
+    ];
+    for (const layer of stacks) {
+      const a = init(layer) as AnyAllocator, what = String(a), pick = random(5), { reset, mark } = a.layer;
+      for (let round = 0; round < (reset ? 3 : 1); round++) {
+        const out: [p: number, size: number, byte: number][] = [], marks: [m: number, out: number][] = [];
+        let resized = 0;
+        for (let i = 0, failed = 0; failed < 10; i++) {
+          const size = pick(pick(5) ? 3000 : 20_000),
+            align = layer.maxAlign ? 1 << pick(13) : 16,
+            p = a.get(size, align);
+          if (p === 0) {
+            failed++;
+            const [m, n] = marks.pop() ?? [0, 0];
+            if (m === 0) continue;
+            a.rewind(m);
+            out.length = n;
+            continue;
+          }
+          assert(p >= from && p + size <= to && p % align === 0, `${size} bytes at ${p} from ${what}`);
+          assertEquals(layer.owns?.(a.state, p) ?? true, true);
+          fill(heap, p, size, i);
+          out.push([p, size, i & 255]);
+          const block = out[pick(2) ? out.length - 1 : pick(out.length)], [q, old, byte] = block, more = pick(9000);
+          if (a.resize(q, old, more)) {
+            resized++;
+            assertFilled(heap, q, Math.min(old, more), byte);
+            fill(heap, q, more, byte);
+            block[1] = more;
+          }
+          if (mark && i % 50 === 49) {
+            const m = a.mark();
+            if (m !== 0) marks.push([m, out.length]);
+          }
+        }
+        assert(resized > 10, `${resized} in ${what}`);
+        for (const [p, size, byte] of out) {
+          assertFilled(heap, p, size, byte);
+          if (!reset) a.put(p, size);
+        }
+        if (reset) a.reset();
+      }
+      a.deinit();
+      assertEquals(heap.free, whole, what);
+    }
+  });
+}
+
+Deno.test("high addresses: a block grows in place over 2 GiB and up to the end", () => {
+  for (const  of of[(heap: Heap) => sbrk(heap), (heap: Heap) => chunk(mmap(heap), 4096), (heap: Heap) => mmap(heap)]) {
+    const heap = heapBetween(2 * GIB - MIB, 4 * GIB), whole = heap.free, a = init(of(heap) as AnyLayer) as AnyAllocator;
+    const p = a.get(10_000), room = 4 * GIB - PAGE - p;
+    heap.u8[p] = 1;
+    assert(a.resize(p, 10_000, 2 * MIB));
+    heap.u8[p + 2 * MIB - 1] = 2;
+    assert(a.resize(p, 2 * MIB, room), String(a));
+    for (const size of [room + 1, 2 ** 32 - 1]) assertEquals(a.resize(p, room, size), false);
+    heap.u8[p + room - 1] = 3;
+    assertEquals([heap.u8[p], heap.u8[p + 2 * MIB - 1], heap.u8[p + room - 1], a.get(1)], [1, 2, 3, 0]);
+    assert(a.resize(p, room, 100));
+    a.put(p, 100);
+    a.deinit();
+    assertEquals(heap.free, whole);
   }
 });

@@ -46,7 +46,7 @@ const combinators: Record<string, (heap: Heap) => AnyLayer> = {
   bonwick: (heap) => bonwick(mmap(heap)),
   bigcache: (heap) => bigcache(mmap(heap)),
   chunk: (heap) => chunk(mmap(heap), 4096),
-  failAt: (heap) => failAt(mmap(heap), 3),
+  fail: (heap) => failAt(mmap(heap), 3),
 };
 
 interface Compiled {

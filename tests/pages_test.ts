@@ -18,6 +18,10 @@ class Model {
     }
     return -1;
   }
+  /** Whether all pages of a run are free. */
+  has(page: number, n: number): boolean {
+    return page >= this.first && page + n <= this.limit && !this.used.subarray(page, page + n).includes(1);
+  }
   put(page: number, n: number): void {
     this.used.fill(0, page, page + n);
   }
@@ -124,4 +128,71 @@ Deno.test("pages: a million, in runs that are freed and merged in random order",
   }
   for (let i = 0; i < runs; i++) assert(pages.put(out[2 * i], out[2 * i + 1]));
   assertEquals(pages.free, { pages: limit - 1, longest: limit - 1, runs: 1 });
+});
+
+Deno.test("pages: aligned runs, and runs that are cut, against a model", () => {
+  for (let seed = 1; seed <= 30; seed++) {
+    const below = random(seed), limit = 20 + below(400), first = below(10);
+    const pages = new Pages(first, limit), model = new Model(first, limit);
+    const out: [page: number, n: number][] = [];
+    for (let i = 0; i < 600; i++) {
+      const choice = below(10), what = `seed ${seed}, step ${i}`;
+      if (choice < 5) {
+        const n = 1 + below(below(2) ? 4 : 20), align = 1 << below(7), page = pages.get(n, align);
+        if (page >= 0) {
+          assert(page % align === 0 && model.has(page, n), `${what}: ${n} pages at ${page}, aligned to ${align}`);
+          model.used.fill(1, page, page + n);
+          out.push([page, n]);
+        } else {
+          assert(model.free.longest < n + align - 1, `${what}: no ${n} pages aligned to ${align}`);
+          const last = Math.floor((limit - n) / align) * align; // at the tail, any that fits is found
+          assertFalse(last >= pages.tail && model.has(last, n), what);
+        }
+      } else if (out.length > 0 && choice < 8) {
+        const [page, n] = out.splice(below(out.length), 1)[0];
+        assert(pages.put(page, n));
+        model.put(page, n);
+      } else if (out.length > 0) {
+        const run = out[below(out.length)], to = 1 + below(run[1]);
+        assertFalse(pages.cut(run[0], run[1] + 1, to));
+        assert(pages.cut(run[0], run[1], to));
+        model.put(run[0] + to, run[1] - to);
+        run[1] = to;
+      }
+      assertEquals(pages.free, model.free, what);
+      assert(out.every(([page, n]) => pages.isOut(page, n)), what);
+    }
+    for (const [page, n] of out) assert(pages.put(page, n));
+    assertEquals(pages.free, { pages: limit - first, longest: limit - first, runs: 1 });
+    assertEquals(pages.tail, first);
+  }
+});
+
+Deno.test("pages: an aligned run that fits exactly is found in a hole, and at the end", () => {
+  const pages = new Pages(1, 16);
+  assertEquals([pages.get(4, 4), pages.get(4, 4), pages.get(4, 4), pages.get(4, 4)], [4, 8, 12, -1]);
+  assertEquals(pages.free, { pages: 3, longest: 3, runs: 1 });
+  assert(pages.put(8, 4));
+  assertEquals([pages.get(4, 4), pages.get(2, 2), pages.get(2, 2)], [8, 2, -1]);
+  assertEquals(pages.get(1), 1);
+});
+
+Deno.test("pages: fresh are those that no run has been on", () => {
+  const pages = new Pages(1, 100);
+  assertEquals(pages.fresh, 1);
+  const a = pages.get(10), b = pages.get(5);
+  assertEquals(pages.fresh, 16);
+  pages.put(b, 5);
+  pages.put(a, 10);
+  assertEquals([pages.tail, pages.fresh], [1, 16]);
+  pages.get(10);
+  assertEquals(pages.fresh, 16);
+  assert(pages.extend(1, 10, 10));
+  assertEquals(pages.fresh, 21);
+  assert(pages.cut(1, 20, 3));
+  assertEquals([pages.tail, pages.fresh], [4, 21]);
+  assertEquals([pages.get(8, 32), pages.fresh], [32, 40]);
+  pages.grown(200, 300); // all below is ours or somebody else's by now
+  assertEquals(pages.fresh, 200);
+  assertEquals(new Pages(3, 50, 40).fresh, 40);
 });

@@ -5,9 +5,11 @@ import {
   bonwick,
   bytealloc,
   bytefree,
+  byteresize,
   check,
   chunk,
   enter,
+  enterAsync,
   escape,
   ground,
   heap as defaultHeap,
@@ -16,10 +18,11 @@ import {
   mmap,
   next,
   stats,
+  std,
   top,
 } from "../mod.ts";
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertStrictEquals, assertThrows } from "./assert.ts";
-import { assertAllFree, fill, freshHeap } from "./kit.ts";
+import { assertAllFree, assertFilled, fill, freshHeap } from "./kit.ts";
 
 const arena = () => init(stats(chunk(batch(mmap(freshHeap())), 4096)));
 const count = (a: { gauge(): { nalloc: number } }) => a.gauge().nalloc;
@@ -308,4 +311,96 @@ Deno.test("enter and escape: a generator function is refused, which would run af
   enter(a, () => {
     assertThrows(() => escape(function* () {}), TypeError, "Cannot escape with a generator function");
   });
+});
+
+Deno.test("region: byteresize resizes in place what the region can", () => {
+  for (const heap of [defaultHeap, freshHeap()]) { // with a window, and through the layers
+    for (const stack of [chunk(mmap(heap), 4096), stats(chunk(mmap(heap), 4096)), mmap(heap)] as AnyLayer[]) {
+      enter(init(stack), () => {
+        const p = bytealloc(100);
+        fill(heap, p, 100, 7);
+        assert(byteresize(p, 100, 3000) && byteresize(p, 3000, 200) && byteresize(p, 200, 200));
+        assertFilled(heap, p, 100, 7);
+        const q = bytealloc(1);
+        assert(q >= p + 200);
+        assertEquals([byteresize(p, 200, 5000), byteresize(p, 200, 0), byteresize(q, 1, 2)], [false, true, true]);
+        bytefree(q, 2);
+        bytefree(p, 0);
+      });
+    }
+    enter(init(batch(mmap(heap))), () => {
+      const p = bytealloc(100);
+      assertThrows(
+        () => byteresize(p, 99, 5),
+        RangeError,
+        `Cannot resize the block at ${p}: it is not out with 99 bytes`,
+      );
+      assert(byteresize(p, 100, 5));
+      bytefree(p, 5);
+    });
+  }
+});
+
+Deno.test("region: byteresize says no where the region cannot, and nothing has changed", () => {
+  const heap = freshHeap(),
+    { init: start, deinit, get, put } = mmap(heap),
+    a = init(stats({ heap, init: start, deinit, get, put }));
+  enter(a, () => {
+    const p = bytealloc(100), before = a.gauge();
+    assertEquals([byteresize(p, 100, 101), byteresize(p, 100, 99), byteresize(p, 100, 100)], [false, false, true]);
+    assertEquals(a.gauge(), before);
+    bytefree(p, 100);
+  });
+  assertAllFree(heap);
+  const p = bytealloc(100), { szalloc } = ground().gauge();
+  assertEquals([byteresize(p, 100, 120), byteresize(p, 120, 129)], [true, false]); // of the bucket of 128
+  assertEquals(ground().gauge().szalloc, szalloc + 20);
+  bytefree(p, 120);
+});
+
+Deno.test("region: byteresize is of the current region, whichever that is", () => {
+  enter(init(chunk(mmap(), 4096)), () => {
+    const p = bytealloc(100);
+    enter(init(chunk(mmap(), 4096)), () => {
+      const q = bytealloc(100);
+      assert(!byteresize(p, 100, 200) && byteresize(q, 100, 200));
+      escape(() => assert(byteresize(p, 100, 200) && !byteresize(q, 200, 300)));
+    });
+    assert(byteresize(p, 200, 300));
+  });
+});
+
+Deno.test("region: byteresize refuses what is no block and no size", () => {
+  enter(init(chunk(mmap(), 4096)), () => {
+    const p = bytealloc(100);
+    for (const wrong of [0, -1, 0.5, NaN, Infinity, 2 ** 32]) {
+      assertThrows(() => byteresize(wrong, 100, 200), RangeError, "Cannot resize: address must be an integer");
+      if (wrong === 0) continue;
+      assertThrows(() => byteresize(p, wrong, 200), RangeError, "Cannot resize: old size in bytes must be an integer");
+      assertThrows(() => byteresize(p, 100, wrong), RangeError, "Cannot resize: new size in bytes must be an integer");
+    }
+    assert(byteresize(p, 100, 200));
+  });
+});
+
+Deno.test("region: what a task asks for that has outlived its region throws", async () => {
+  for (const stack of [chunk(mmap(), 4096), mmap()] as AnyLayer[]) {
+    const late = Promise.withResolvers<void>();
+    let refused = Promise.resolve<Error[]>([]);
+    await enterAsync(init(stack), () => {
+      const p = bytealloc(100), xs = std.slalloc(std.u8, 100);
+      const requests = [
+        () => byteresize(p, 100, 200),
+        () => byteresize(p, 100, 100),
+        () => byteresize(p, 100, 50),
+        () => std.realloc(p, 100, 200),
+        () => std.slgrow(xs, 200),
+        () => bytealloc(1),
+      ];
+      refused = late.promise.then(() => requests.map((f) => assertThrows(f, Error)));
+      return Promise.resolve();
+    });
+    late.resolve();
+    for (const e of await refused) assertMatch(e.message, /^Cannot use the allocator .*: it has been closed$/);
+  }
 });

@@ -1,6 +1,6 @@
-import { type AnyAllocator, batch, bypass, chunk, init, mmap, nullLayer, stats } from "../mod.ts";
+import { type AnyAllocator, batch, bypass, check, chunk, init, mmap, nullLayer, stats } from "../mod.ts";
 import { failAt } from "../testing/mod.ts";
-import { assertEquals, assertThrows } from "./assert.ts";
+import { assert, assertEquals, assertFalse, assertThrows } from "./assert.ts";
 import { freshHeap, levels, stub } from "./kit.ts";
 
 Deno.test("stats: the five figures", () => {
@@ -71,4 +71,47 @@ Deno.test("stats: only a layer that measures has a gauge", () => {
     "Cannot gauge chunk(stats(mmap), 4096): it does not measure",
   );
   assertEquals(init(bypass(bypass(stats(mmap(freshHeap()))))).gauge().nalloc, 0);
+});
+
+Deno.test("stats: what a block grows by in place is allocated, what it shrinks by is freed", () => {
+  const a = init(stats(chunk(mmap(freshHeap()), 4096))), p = a.get(100);
+  assert(a.resize(p, 100, 150));
+  assertEquals(a.gauge(), { nalloc: 1, nfree: 0, szalloc: 150, szfree: 0, watermark: 150 });
+  assert(a.resize(p, 150, 30));
+  assertEquals(a.gauge(), { nalloc: 1, nfree: 0, szalloc: 150, szfree: 120, watermark: 150 });
+  assert(a.resize(p, 30, 160));
+  assertEquals(a.gauge(), { nalloc: 1, nfree: 0, szalloc: 280, szfree: 120, watermark: 160 });
+  assertFalse(a.resize(p, 160, 5000)); // is not counted
+  assert(a.resize(p, 160, 160));
+  a.put(p, 160);
+  assertEquals(a.gauge(), { nalloc: 1, nfree: 1, szalloc: 280, szfree: 280, watermark: 160 });
+});
+
+Deno.test("stats: a reset frees everything", () => {
+  const a = init(check(stats(chunk(mmap(freshHeap()), 4096))));
+  for (let i = 0; i < 10; i++) a.get(100);
+  a.reset();
+  assertEquals(a.gauge(), { nalloc: 10, nfree: 10, szalloc: 1000, szfree: 1000, watermark: 1000 });
+  a.get(50);
+  assertEquals(a.gauge().szalloc - a.gauge().szfree, 50);
+  a.reset();
+  a.deinit(); // no leak
+});
+
+Deno.test("stats: passes on what it can count, and no more", () => {
+  const heap = freshHeap();
+  const capabilities = (layer: object) =>
+    ["gauge", "goodSize", "mark", "maxAlign", "owns", "pristine", "reset", "resize", "rewind", "sizeOf", "window"]
+      .filter((name) => name in layer);
+  assertEquals(capabilities(stats(stub(heap))), ["gauge"]);
+  assertEquals(capabilities(stats(mmap(heap))), ["gauge", "goodSize", "maxAlign", "pristine", "resize"]);
+  assertEquals(
+    capabilities(stats(chunk(mmap(heap), 64))), // a window and marks would pass it by
+    ["gauge", "maxAlign", "owns", "pristine", "reset", "resize"],
+  );
+  const a = init(stats(batch(mmap(heap)))), p = a.get(100, 65536);
+  assertEquals([p % 65536, a.owns(p), a.owns(p + 16), a.sizeOf(p), a.goodSize(5)], [0, true, false, 100, 4096]);
+  assertThrows(() => a.resize(p, 99, 5), RangeError, `Cannot resize the block at ${p}`);
+  assertEquals(a.gauge(), { nalloc: 1, nfree: 0, szalloc: 100, szfree: 0, watermark: 100 });
+  a.deinit();
 });

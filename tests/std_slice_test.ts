@@ -1,8 +1,25 @@
 import { fc } from "./fast_check.ts";
-import { check, chunk, enter, escape, type Heap, init, layers, LeakError, mmap, stats, std } from "../mod.ts";
+import {
+  check,
+  chunk,
+  enter,
+  escape,
+  type Heap,
+  init,
+  type Layer,
+  layers,
+  LeakError,
+  mmap,
+  sbrk,
+  stats,
+  std,
+} from "../mod.ts";
 import { failAt } from "../testing/mod.ts";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals, assertThrows } from "./assert.ts";
 import { freshHeap } from "./kit.ts";
+
+/** A layer with nothing but its four functions: in its regions, whatever grows asks for a block. */
+const bare = <S>({ heap, init, deinit, get, put }: Layer<S>): Layer<S> => ({ heap, init, deinit, get, put });
 
 /** Runs `f` in a region that must have got everything back at the end. */
 function leakFree<T>(f: () => T, heap?: Heap): T {
@@ -378,7 +395,7 @@ Deno.test("slice: out of memory at each allocation leaves everything as before",
   };
   let failures = 0;
   for (let n = 1;; n++) {
-    const a = check(stats(failAt(mmap(), n)));
+    const a = check(stats(failAt(bare(mmap()), n)));
     const failed = enter(init(a), () => {
       const s = std.slalloc(std.i32, 0), t = std.slalloc(std.i32, 0);
       try {
@@ -476,5 +493,102 @@ Deno.test("slice and table: what fails before anything is held takes no memory",
     // deno-lint-ignore no-explicit-any
     for (const f of [() => std.slpush(xs, "x" as any), () => std.htput(t, 5 as any, 1)]) assertThrows(f, TypeError);
     assertEquals([xs.cap, t.cap], [0, 0]);
+  });
+});
+
+Deno.test("slice: the last block of an arena grows where it is, and leaves no copies behind", () => {
+  const stacks = [() => chunk(mmap(), 2 ** 20), () => chunk(mmap(freshHeap()), 2 ** 20), () => sbrk(freshHeap())];
+  for (const stack of stacks) {
+    const a = init(stats(stack()));
+    enter(a, () => {
+      for (const len of [0, 1]) {
+        const s = std.slalloc(std.i32, len), at = s.ptr;
+        std.slpush(s, 0);
+        const { ptr } = s, { nalloc } = a.gauge();
+        if (len === 1) assertEquals(ptr, at);
+        std.sldel(s, 0);
+        std.slgrow(s, 1);
+        for (let i = 1; i < 1000; i++) std.slpush(s, i);
+        std.slgrow(s, 2000);
+        std.slput(s, 2000, 7);
+        std.slgrow(s, 1000);
+        for (let i = 0; i < 3; i++) std.sljoin(s, s); // which is a view of itself, too
+        std.sljoin(s, std.slice(s, 1, 3));
+        assertEquals([s.ptr, a.gauge().nalloc], [ptr, nalloc]);
+        assertEquals([...s], [...Array.from({ length: 8000 }, (_, i) => i % 1000 || s.get(0)), s.get(1), 2]);
+        assertEquals(a.gauge().szalloc - a.gauge().szfree, s.cap * 4);
+        std.slfree(s);
+      }
+      const sb = std.mksb(), before = a.gauge().nalloc;
+      for (let i = 0; i < 1000; i++) std.sbputc(std.sbputs(sb, "text"), 0x20ac);
+      assertEquals(a.gauge().nalloc, before + 1);
+      assertEquals(String(sb), "text€".repeat(1000));
+      std.sbfree(sb);
+      assertEquals(a.gauge().szalloc, a.gauge().szfree);
+    });
+  }
+});
+
+Deno.test("slice: what is not the last block moves, and is as it was", () => {
+  const a = init(stats(chunk(mmap(freshHeap()), 2 ** 16)));
+  enter(a, () => {
+    const s = std.slpush(std.slalloc(std.i32, 0), 5), t = std.slpush(std.slalloc(std.i32, 0), 6);
+    const { ptr } = s;
+    std.slgrow(s, 100);
+    assert(s.ptr > t.ptr);
+    assertEquals([s.get(0), t.get(0), s.heap.i32[ptr >>> 2]], [5, 6, 5]);
+    std.slgrow(t, 100);
+    assert(t.ptr > s.ptr);
+  });
+});
+
+Deno.test("slice: grows to what its block really has", () => {
+  const capacity = (stack: Layer<unknown>, n: number) =>
+    enter(init(stack), () => {
+      const s = std.slgrow(std.slalloc(std.array(std.u8, 10), 0), n), { cap } = s;
+      std.slfree(s);
+      return cap;
+    });
+  const all = (stack: unknown) => [1, 3, 100, 200, 1000].map((n) => capacity(stack as Layer<unknown>, n));
+  assertEquals(all(check(stats(mmap(freshHeap())))), [409, 409, 409, 409, 1228]); // 4096 bytes, and 12,288
+  assertEquals(all(check(stats(layers.bonwick(mmap(freshHeap()))))), [3, 3, 102, 204, 1228]);
+  assertEquals(all(check(stats(bare(mmap(freshHeap()))))), [3, 3, 100, 200, 1000]);
+});
+
+Deno.test("slice: is resized in place only by what served its block", () => {
+  // In a block of an arena there is another: the block that ends at the end of both would do as the last of either
+  const heap = freshHeap(), outer = init(chunk(mmap(heap), 2 ** 20));
+  enter(outer, () => {
+    for (const n of [10_000, 16]) { // a chunk of its own, and the last one in a chunk
+      const inner = init(chunk(layers.pipe(heap), 4096));
+      enter(inner, () => {
+        let s = std.slalloc(std.u8, n);
+        while (s.ptr + n !== outer.state.ptr) s = std.slalloc(std.u8, n);
+        std.slfill(s, 7);
+        const { ptr } = s;
+        escape(() => std.slgrow(s, n + 100));
+        assert(s.ptr !== ptr);
+        inner.reset(); // which does not concern it any more
+        for (let i = 0; i < 4080 / n; i++) std.slfill(std.slalloc(std.u8, n), 9);
+        assert([...std.slice(s, 0, n)].every((x) => x === 7));
+      });
+    }
+  });
+});
+
+Deno.test("slice: grown in another region than its own, it moves there", () => {
+  const heap = freshHeap(), outer = init(sbrk(heap));
+  enter(outer, () => {
+    for (const stack of [sbrk(heap), chunk(mmap(heap), 4096)]) {
+      const s = std.slfill(std.slalloc(std.u8, 100), 7), { ptr } = s;
+      enter(init<Layer<unknown>>(stack as Layer<unknown>), () => {
+        std.slgrow(s, 150);
+        assert(s.ptr !== ptr);
+        const { ptr: here } = s;
+        std.slgrow(s, 250); // which is here now
+        assertEquals(s.ptr, here);
+        assert([...std.slice(s, 0, 100)].every((x) => x === 7));
+      });
+    }
   });
 });

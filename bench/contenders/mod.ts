@@ -1,7 +1,8 @@
-/** Names of the contenders, which are files in this folder, in the order of the table's columns. */
+/** Names of the contenders, which are files in this folder. */
 
 import type { Contender } from "../contender.ts";
 
+/** In the table of all, in the order of its columns. */
 export const contenders: readonly string[] = [
   "bonwick",
   "stats",
@@ -13,6 +14,18 @@ export const contenders: readonly string[] = [
   "mempool",
   "objects",
 ];
+
+/** Ours for general use; the first is that which is compared with the others. */
+export const ours: readonly string[] = ["general", "bonwick"];
+
+/** The allocators that are ready-made. */
+export const ready: readonly string[] = ["general", "arena"];
+
+/** Allocators for general use in WebAssembly modules of their own, which ours are compared with. */
+export const peers: readonly string[] = ["harfbuzz", "onig", "tlsf"];
+
+/** What a workload takes without an allocator. */
+export const baselines: readonly string[] = ["nothing", "touch"];
 
 /** Loads one, which is all that a process that measures should have. */
 export async function load(name: string): Promise<Contender> {

@@ -87,9 +87,10 @@ const over: (heap: Heap) => ReturnType<typeof sbrk> = layer(function sbrk(heap: 
     get,
     put: () => {},
     resize: (s, p, old, size) => {
-      if (p + old !== s.brk) return size <= old;
-      const end = p + size;
-      if (size === 0 || end >= 2 ** 32 || (end > s.end && !extend(s, end))) return false;
+      // Another allocator's block may end where our first one begins, which is where the break is after a reset
+      if (p < s.start || p + (old || 1) !== s.brk) return size <= old;
+      const end = p + (size || 1);
+      if (end > s.end && (end >= 2 ** 32 || !extend(s, end))) return false;
       s.brk = end;
       return true;
     },

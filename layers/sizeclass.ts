@@ -1,0 +1,162 @@
+/**
+ * `sizeclass`: segregates requests by size. Each class of sizes is served by a state of its own of one layer, which sees
+ * requests of one size only; what is larger than any class comes from the layer below.
+ *
+ * Guarantees: a request goes to the smallest class that holds it, and is rounded up to that. When nothing is out any
+ * more, what the classes keep goes back to a layer below that merges it (`divisible`). Costs: a load from a table of a byte for each 16 bytes of
+ * the largest class, and a count. All classes, and what is larger, share one state of the layer below, of which nothing is
+ * needed.
+ *
+ * ```
+ * size -> map -> classes | 16 | 32 | 48 | ... | 512 |       a state of the layer that `make` gives, for each
+ *                          |    |    |          |
+ *                        base, shared by all
+ * ```
+ *
+ * @module
+ */
+
+import { assertFunction, assertInteger, show } from "../errors.ts";
+import type { Ptr } from "../heap.ts";
+import { type AnyLayer, type Kept, type Layer, layer, type LayerWith, type StateOf } from "../layer.ts";
+
+/** State of {@linkcode sizeclass}; `C` is that of a class. */
+export interface Sizeclass<S, C> {
+  /** State of the layer below, shared by all classes. */
+  base: S;
+  /** State of each class, from the smallest on. */
+  classes: C[];
+  /** Blocks that are out. */
+  out: number;
+  /** How often nothing may be out before the classes give back what they keep, and how often from then on. */
+  patience: number;
+  /** See `patience`. */
+  penalty: number;
+}
+
+/**
+ * Serves each class of sizes by a layer of its own.
+ *
+ * @param base The layer below
+ * @param classes The largest size of each class in bytes: ascending multiples of 16, up to 2^20, at most 256 of them
+ * @param make Makes the layer that serves the classes, of one that stands for `base`. It is called once; there is a state
+ *   of that layer for each class, of which `init` is told the size
+ *
+ * @example
+ * ```ts
+ * import { coalesce } from "./coalesce.ts";
+ * import { freelist } from "./freelist.ts";
+ * import { sizeclass } from "./sizeclass.ts";
+ * import { mmap } from "./system/mmap.ts";
+ *
+ * const stack = sizeclass(coalesce(mmap()), [16, 32, 64, 128], (base) => freelist(base));
+ * const s = stack.init();
+ * const p = stack.get(s, 40);      // from the free list of 64 bytes
+ * stack.put(s, p, 40);
+ * stack.deinit(s);
+ * ```
+ */
+export const sizeclass: <L extends AnyLayer, C extends AnyLayer>(
+  base: L,
+  classes: readonly number[],
+  make: (base: L) => C,
+) => LayerWith<
+  Sizeclass<StateOf<L>, StateOf<C>>,
+  "goodSize" | "resize" | Kept<L, "reset"> | Extract<Kept<L, "maxAlign" | "owns">, Kept<C>>
+> = layer(
+  function sizeclass<S, C>(
+    base: Layer<S>,
+    classes: readonly number[],
+    make: (base: Layer<S>) => Layer<C>,
+  ): Layer<Sizeclass<S, C>> {
+    assertFunction("compose sizeclass", "make", make);
+    if (!Array.isArray(classes) || classes.length === 0 || classes.length > 256) {
+      throw new TypeError(`Cannot compose sizeclass: classes must be an array of 1 to 256 sizes, got ${show(classes)}`);
+    }
+    classes.forEach((size, i) => {
+      assertInteger("compose sizeclass", `class ${i}, in bytes,`, size, 16, 2 ** 20);
+      if (size % 16 !== 0 || size <= (classes[i - 1] ?? 0)) {
+        throw new RangeError(
+          `Cannot compose sizeclass: classes must be ascending multiples of 16, got ${size} as class ${i}`,
+        );
+      }
+    });
+    const { heap } = base, LARGEST = classes[classes.length - 1], sizes = Uint32Array.from(classes);
+
+    /** By size in units of 16 bytes: its class. */
+    const map = new Uint8Array(LARGEST / 16 + 1);
+    for (let unit = 0, i = 0; unit < map.length; unit++) {
+      if (16 * unit > sizes[i]) i++;
+      map[unit] = i;
+    }
+
+    let lent: S;
+    /** Stands for the layer below: each class gets the state that they share. */
+    const lender: Layer<S> = { ...base, init: () => lent, deinit: () => {} };
+    const one = make(lender), { get: oneGet, put: onePut } = one;
+
+    const fresh = (s: Sizeclass<S, C>): void => {
+      lent = s.base;
+      s.classes = classes.map((size) => one.init(size));
+    };
+
+    /** Once nothing is out: makes the classes give back what they keep, to merge, unless that happens again and again. */
+    const rest = (s: Sizeclass<S, C>): void => {
+      if (base.divisible !== true || s.patience-- > 0) return;
+      s.penalty = s.patience = Math.min(2 * s.penalty + 1, 63);
+      for (const c of s.classes) one.deinit(c);
+      fresh(s);
+    };
+
+    return {
+      heap,
+      init: () => {
+        const s: Sizeclass<S, C> = { base: base.init(), classes: [], out: 0, patience: 0, penalty: 0 };
+        fresh(s);
+        return s;
+      },
+      deinit: (s) => {
+        try {
+          for (const c of s.classes) one.deinit(c);
+        } finally {
+          base.deinit(s.base);
+        }
+      },
+      get: (s, size, align) => {
+        let p: Ptr;
+        if (size > LARGEST) p = base.get(s.base, size, align) >>> 0;
+        else {
+          const c = map[(size + 15) >>> 4];
+          p = oneGet(s.classes[c], sizes[c], align);
+        }
+        if (p !== 0) s.out++;
+        return p;
+      },
+      put: (s, p, size) => {
+        if (size > LARGEST) base.put(s.base, p, size);
+        else {
+          const c = map[(size + 15) >>> 4];
+          onePut(s.classes[c], p, sizes[c]);
+        }
+        if (--s.out === 0) rest(s);
+      },
+      resize: (s, p, old, size) => {
+        if (old > LARGEST && size > LARGEST) return base.resize !== undefined && base.resize(s.base, p, old, size);
+        return old <= LARGEST && size <= LARGEST && map[(old + 15) >>> 4] === map[(size + 15) >>> 4];
+      },
+      goodSize: (size) => size > LARGEST ? base.goodSize?.(size) ?? size : sizes[map[(size + 15) >>> 4]],
+      ...(base.reset && {
+        reset: (s) => {
+          base.reset!(s.base);
+          fresh(s);
+          s.out = 0;
+        },
+      }),
+      ...(base.owns && one.owns && {
+        owns: (s, p) => base.owns!(s.base, p) || s.classes.some((c) => one.owns!(c, p)),
+      }),
+      ...(base.maxAlign && one.maxAlign && { maxAlign: Math.min(base.maxAlign, one.maxAlign) }),
+    };
+  },
+  { assertFunction, assertInteger, show },
+);

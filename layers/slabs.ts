@@ -1,0 +1,376 @@
+/**
+ * `slabs`: small blocks, fast. Each size has a magazine of free blocks and, once there are many of it, slabs.
+ *
+ * Guarantees: blocks of up to `largest` bytes are rounded up to a multiple of 16; a block that comes back is served again
+ * first. As long as few blocks of a size are out, fewer than four slabs hold, they come one by one from the layer below and go
+ * back there, where they can merge; what is more of a size comes from slabs of that size, which go back when none of their
+ * blocks is out. What waits in the magazine of a size is at most a 512th of what is out, but 512 bytes or two blocks
+ * anyway and 64 blocks at most; when nothing is out any more, all goes back (at the latest when that has happened 64 times).
+ * Costs: O(1), amortised over half a magazine; 32 bytes a slab, and its rest. Needs a layer below that is `divisible`,
+ * resizes and aligns, as `coalesce` does: a slab is aligned to its size, so that the slab of a block is found by masking.
+ *
+ * After Bonwick, "The Slab Allocator" (USENIX 1994), and Bonwick and Adams, "Magazines and Vmem" (USENIX 2001).
+ *
+ * ```
+ * magazines | 0 | top of 16 | top of 32 | ... | 0 | block | block | .. | 1 | 0 | block | .. | 1 | ...
+ *                                               magazine of 16 bytes         of 32 bytes
+ * slab      | free, fresh, used, next, prev | block | block | block | ...
+ *             free -> block -> block -> 0;  fresh -> the first block that was never in use
+ * ```
+ *
+ * @module
+ */
+
+import { assertInteger, assertPowerOfTwo } from "../errors.ts";
+import type { Ptr } from "../heap.ts";
+import { type Aligning, type Kept, type Layer, layer, type LayerWith, pass, type StateOf } from "../layer.ts";
+
+/** State of {@linkcode slabs}. Sizes are in units of 16 bytes. */
+export interface Slabs<S> {
+  /** State of the layer below. */
+  base: S;
+  /**
+   * The magazines. Word `i` is the index of the top of the magazine for blocks of `i` units, whose words are a 0 that says
+   * "empty", then addresses of free blocks, and a 1 that says "full". Of 0 units it is always both.
+   */
+  magazines: Uint32Array;
+  /** By size: blocks that the magazine has room for now. */
+  rooms: Uint8Array;
+  /** By size: blocks that are from below, and not of a slab. */
+  loose: Uint32Array;
+  /** By size: address of the first slab of a list of those with free blocks, or 0. */
+  partial: Uint32Array;
+  /** By size: address of the first slab of a list of those without free blocks, or 0. */
+  full: Uint32Array;
+  /** A bit for each slab there may be in 4 GiB: whether it is one. Without words until there is a slab. */
+  map: Uint32Array;
+  /** What is out, in units. */
+  out: number;
+  /** How often nothing may be out before all goes back, and how often from then on. */
+  patience: number;
+  /** See `patience`. */
+  penalty: number;
+}
+
+/**
+ * Serves small blocks from magazines and slabs, and what is larger from the layer below.
+ *
+ * @param base The layer below: `coalesce(...)`, or another that is divisible, resizes and aligns to `bytes`
+ * @param largest Bytes in the largest block that is kept, a multiple of 16 up to a sixteenth of a slab. Default 256
+ * @param bytes Bytes in a slab, a power of two from 1024 to 65536. Default 4096
+ *
+ * @example
+ * ```ts
+ * import { coalesce } from "./coalesce.ts";
+ * import { slabs } from "./slabs.ts";
+ * import { mmap } from "./system/mmap.ts";
+ *
+ * const stack = slabs(coalesce(mmap()));
+ * const s = stack.init();
+ * const p = stack.get(s, 100), q = stack.get(s, 100);
+ * stack.put(s, p, 100);
+ * stack.get(s, 100);               // p
+ * stack.put(s, q, 100);
+ * stack.deinit(s);
+ * ```
+ */
+// deno-lint-ignore no-explicit-any
+export const slabs = <L extends LayerWith<any, "resize" | "maxAlign">>(
+  base: L,
+  largest = 256,
+  bytes = 4096,
+): LayerWith<Slabs<StateOf<L>>, "resize" | "goodSize" | "maxAlign" | Kept<L, "reset" | "owns">> =>
+  over(base, largest, bytes);
+
+// deno-lint-ignore no-explicit-any
+const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
+  base: L,
+  largest: number,
+  bytes: number,
+) => ReturnType<typeof slabs<L>> = layer(
+  function slabs<S>(base: LayerWith<S, "resize" | "maxAlign">, largest: number, bytes: number): Layer<Slabs<S>> {
+    assertPowerOfTwo("compose slabs", "bytes in a slab", bytes, 65536);
+    assertInteger("compose slabs", "bytes in a slab", bytes, 1024, 65536);
+    assertInteger("compose slabs", "bytes in the largest block", largest, 16, bytes / 16);
+    if (largest % 16 !== 0) {
+      throw new RangeError(`Cannot compose slabs: bytes in the largest block must be a multiple of 16, got ${largest}`);
+    }
+    if (base.divisible !== true || base.resize === undefined || !(base.maxAlign >= bytes)) {
+      throw new TypeError(
+        `Cannot compose slabs: the layer below must be divisible, resize and align to ${bytes}, as coalesce(...) does`,
+      );
+    }
+    const { heap, put: basePut, resize } = base, baseGet: Aligning<S>["get"] = base.get;
+    const UNITS = largest / 16, EMPTY = 0, FULL = 1;
+    const MOST = 64, ROW = MOST + 2; // blocks, words
+    const MANY = 4; // slabs that blocks of a size would fill before they come from slabs
+    const LEAST = 32, SLABBED = 256, SHARE = 9; // units that may be kept of each size; a 512th of what is out, as a shift
+    const HEADER = 32, FREE = 0, FRESH = 1, USED = 2, NEXT = 3, PREV = 4; // bytes; words of a slab
+    const LOG = 31 - Math.clz32(bytes);
+
+    /** Units that a block counts as being out. */
+    const unitsOf = (size: number): number => size > largest ? size >>> 4 : size === 0 ? 1 : (size + 15) >>> 4;
+
+    /** Index of the first word of the magazine for a size. */
+    const rowOf = (units: number): number => UNITS + 3 + (units - 1) * ROW;
+
+    const empty = new Uint32Array(UNITS + 3 + UNITS * ROW).fill(EMPTY);
+    empty[0] = UNITS + 1;
+    empty[UNITS + 2] = FULL;
+    for (let i = 1; i <= UNITS; i++) {
+      empty[i] = rowOf(i);
+      empty[rowOf(i) + 1] = FULL;
+    }
+
+    /** Blocks that a magazine should have room for, as much as is out. A shift, as a division would take longer. */
+    const roomFor = (s: Slabs<S>, units: number): number => {
+      const least = isPopulous(s, units) ? SLABBED : LEAST;
+      return Math.min(MOST, Math.max(2, Math.max(least, s.out >>> SHARE) >>> (32 - Math.clz32(units - 1))));
+    };
+
+    /** Whether there are so many blocks of a size that more should come from slabs. */
+    const isPopulous = (s: Slabs<S>, units: number): boolean => 16 * s.loose[units] * units >= MANY * bytes;
+
+    /** Changes the room of a magazine, which holds less than that. */
+    const setRoom = (s: Slabs<S>, units: number, room: number): void => {
+      const { magazines, rooms } = s, row = rowOf(units);
+      magazines[row + 1 + rooms[units]] = EMPTY;
+      magazines[row + 1 + room] = FULL;
+      rooms[units] = room;
+    };
+
+    /** Links a slab in front of a list. */
+    const link = (list: Uint32Array, units: number, slab: Ptr): void => {
+      const { u32 } = heap, head = list[units];
+      u32[(slab >>> 2) + NEXT] = head;
+      u32[(slab >>> 2) + PREV] = 0;
+      if (head !== 0) u32[(head >>> 2) + PREV] = slab;
+      list[units] = slab;
+    };
+
+    const unlink = (list: Uint32Array, units: number, slab: Ptr): void => {
+      const { u32 } = heap, next = u32[(slab >>> 2) + NEXT], prev = u32[(slab >>> 2) + PREV];
+      if (next !== 0) u32[(next >>> 2) + PREV] = prev;
+      if (prev !== 0) u32[(prev >>> 2) + NEXT] = next;
+      else list[units] = next;
+    };
+
+    /** A new slab, first of those with free blocks; 0 when there is no memory. */
+    const addSlab = (s: Slabs<S>, units: number): Ptr => {
+      const slab = baseGet(s.base, bytes, bytes) >>> 0;
+      if (slab === 0) return 0;
+      if (s.map.length === 0) s.map = new Uint32Array(2 ** (27 - LOG));
+      s.map[slab >>> (LOG + 5)] |= 1 << (slab >>> LOG);
+      const { u32 } = heap, at = slab >>> 2;
+      u32[at + FREE] = 0;
+      u32[at + FRESH] = slab + HEADER;
+      u32[at + USED] = 0;
+      link(s.partial, units, slab);
+      return slab;
+    };
+
+    /** Gives back a slab that is in no list. */
+    const dropSlab = (s: Slabs<S>, slab: Ptr): void => {
+      s.map[slab >>> (LOG + 5)] &= ~(1 << (slab >>> LOG));
+      basePut(s.base, slab, bytes);
+    };
+
+    const isFull = (at: number, size: number): boolean =>
+      heap.u32[at + FREE] === 0 && heap.u32[at + FRESH] + size > 4 * at + bytes;
+
+    /** Fills the magazine with up to `n` blocks of a slab, and returns one more. */
+    const fillFromSlab = (s: Slabs<S>, slab: Ptr, units: number, n: number): Ptr => {
+      const { u32 } = heap, { magazines } = s, at = slab >>> 2, size = 16 * units, end = slab + bytes;
+      const row = rowOf(units), most = row + n + 1;
+      let top = row, free = u32[at + FREE], fresh = u32[at + FRESH];
+      for (; free !== 0 && top < most; free = u32[free >>> 2]) magazines[++top] = free;
+      for (; fresh + size <= end && top < most; fresh += size) magazines[++top] = fresh;
+      u32[at + FREE] = free;
+      u32[at + FRESH] = fresh;
+      u32[at + USED] += top - row;
+      if (isFull(at, size)) {
+        unlink(s.partial, units, slab);
+        link(s.full, units, slab);
+      }
+      magazines[units] = top - 1;
+      return magazines[top];
+    };
+
+    /**
+     * Fills the magazine with up to `n` blocks from below, and returns one more: a block and, if what is behind it is free,
+     * that many. So a hole that fits is used before anything larger is cut.
+     */
+    const fillFromBelow = (s: Slabs<S>, units: number, n: number): Ptr => {
+      const size = 16 * units, p = baseGet(s.base, size) >>> 0, { magazines } = s;
+      if (p === 0) return 0;
+      s.loose[units]++;
+      if (resize(s.base, p, size, (n + 1) * size)) {
+        let top = rowOf(units);
+        for (let q = p + n * size; q > p; q -= size) magazines[++top] = q;
+        magazines[units] = top;
+        s.loose[units] += n;
+      }
+      return p;
+    };
+
+    /** Half fills an empty magazine and returns one more block, or 0. */
+    const fill = (s: Slabs<S>, units: number): Ptr => {
+      const room = roomFor(s, units), n = room >>> 1;
+      setRoom(s, units, room);
+      let slab = s.partial[units];
+      if (slab === 0 && isPopulous(s, units)) slab = addSlab(s, units);
+      return slab === 0 ? fillFromBelow(s, units, n) : fillFromSlab(s, slab, units, n);
+    };
+
+    /** Gives a block back to its slab. */
+    const giveToSlab = (s: Slabs<S>, p: Ptr, units: number): void => {
+      const { u32 } = heap, slab = (p & -bytes) >>> 0, at = slab >>> 2;
+      if (isFull(at, 16 * units)) {
+        unlink(s.full, units, slab);
+        link(s.partial, units, slab);
+      }
+      u32[p >>> 2] = u32[at + FREE];
+      u32[at + FREE] = p;
+      if (--u32[at + USED] !== 0) return;
+      unlink(s.partial, units, slab);
+      dropSlab(s, slab);
+    };
+
+    const isOfSlab = (s: Slabs<S>, p: Ptr): boolean =>
+      s.map.length !== 0 && (s.map[p >>> (LOG + 5)] >>> (p >>> LOG) & 1) !== 0;
+
+    /** Takes blocks `from` up to `to` of a magazine back: those from below that adjoin as one. */
+    const give = (s: Slabs<S>, from: number, to: number, units: number): void => {
+      const { magazines } = s, size = 16 * units;
+      for (let i = from; i < to;) {
+        let start = magazines[i++], end = start + size;
+        if (isOfSlab(s, start)) {
+          giveToSlab(s, start, units);
+          continue;
+        }
+        for (; i < to; i++) {
+          const p = magazines[i];
+          if (p === end) end += size;
+          else if (p + size === start) start = p;
+          else break;
+        }
+        s.loose[units] -= (end - start) / size;
+        basePut(s.base, start, end - start);
+      }
+    };
+
+    /** Half empties a full magazine. */
+    const drain = (s: Slabs<S>, units: number): void => {
+      const { magazines } = s, end = magazines[units] + 1, room = roomFor(s, units);
+      const keep = Math.min(end, rowOf(units) + 1 + (room >>> 1));
+      give(s, keep, end, units);
+      magazines[units] = keep - 1;
+      setRoom(s, units, room);
+    };
+
+    const purge = (s: Slabs<S>): void => {
+      const { magazines } = s;
+      for (let units = 1; units <= UNITS; units++) {
+        give(s, rowOf(units) + 1, magazines[units] + 1, units);
+        magazines[units] = rowOf(units);
+      }
+    };
+
+    /** Once nothing is out: empties the magazines, unless that happens again and again. */
+    const rest = (s: Slabs<S>): void => {
+      if (s.patience-- > 0) return;
+      s.penalty = s.patience = Math.min(2 * s.penalty + 1, 63);
+      purge(s);
+    };
+
+    const slowGet = (s: Slabs<S>, size: number, align: number): Ptr => {
+      const units = unitsOf(size), p = size > largest || align > 16 ? baseGet(s.base, size, align) : fill(s, units);
+      if (p === 0) return 0;
+      s.out += units;
+      if (size <= largest && align > 16) s.loose[units]++;
+      return p;
+    };
+
+    const slowPut = (s: Slabs<S>, p: Ptr, size: number): void => {
+      if (size <= largest) {
+        if (size > 0) drain(s, (size + 15) >>> 4);
+        return put(s, p, size || 1);
+      }
+      basePut(s.base, p, size);
+      s.out -= size >>> 4;
+      if (s.out === 0) rest(s);
+    };
+
+    const get = (s: Slabs<S>, size: number, align: number = 16): Ptr => {
+      if (size > largest || align > 16) return slowGet(s, size, align) >>> 0;
+      const { magazines } = s, units = (size + 15) >>> 4, top = magazines[units], p = magazines[top];
+      if (p === EMPTY) return slowGet(s, size, align) >>> 0;
+      magazines[units] = top - 1;
+      s.out += units;
+      return p;
+    };
+
+    const put = (s: Slabs<S>, p: Ptr, size: number): void => {
+      if (size > largest) return slowPut(s, p, size);
+      const { magazines } = s, units = (size + 15) >>> 4, top = magazines[units] + 1;
+      if (magazines[top] === FULL) return slowPut(s, p, size);
+      magazines[top] = p;
+      magazines[units] = top;
+      if ((s.out -= units) === 0) rest(s);
+    };
+
+    return {
+      heap,
+      init: () => ({
+        base: base.init(),
+        magazines: empty.slice(),
+        rooms: new Uint8Array(UNITS + 1),
+        loose: new Uint32Array(UNITS + 1),
+        partial: new Uint32Array(UNITS + 1),
+        full: new Uint32Array(UNITS + 1),
+        map: new Uint32Array(0),
+        out: 0,
+        patience: 0,
+        penalty: 0,
+      }),
+      deinit: (s) => {
+        try {
+          purge(s);
+          for (const list of [s.partial, s.full]) {
+            for (let units = 1; units <= UNITS; units++) {
+              for (let slab = list[units]; slab !== 0; slab = list[units]) {
+                unlink(list, units, slab);
+                dropSlab(s, slab);
+              }
+            }
+          }
+        } finally {
+          base.deinit(s.base);
+        }
+      },
+      get,
+      put,
+      resize: (s, p, old, size) => {
+        const from = unitsOf(old), to = unitsOf(size);
+        if (from === to && old <= largest && size <= largest) return true;
+        if (old <= largest && isOfSlab(s, p)) return false;
+        if (!resize(s.base, p, old > largest ? old : 16 * from, size > largest ? size : 16 * to)) return false;
+        if (old <= largest) s.loose[from]--;
+        if (size <= largest) s.loose[to]++;
+        s.out += to - from;
+        return true;
+      },
+      goodSize: (size) => size > largest ? base.goodSize?.(size) ?? size : 16 * unitsOf(size),
+      ...(base.reset && {
+        reset: (s) => {
+          s.magazines.set(empty);
+          for (const list of [s.rooms, s.loose, s.partial, s.full, s.map]) list.fill(0);
+          s.out = 0;
+          base.reset!(s.base);
+        },
+      }),
+      ...pass(base, "owns", "maxAlign"),
+    };
+  },
+  { assertInteger, assertPowerOfTwo, pass },
+);
