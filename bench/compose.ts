@@ -1,6 +1,7 @@
 /** What composing layers costs: stacks against the same with nothing composed, in one process. */
 
 import { type AnyLayer, batch, bonwick, bypass, check, chunk, type Layer, mmap, specialise, stats } from "../mod.ts";
+import { general, kingsley, lea, pool } from "../layers/ready.ts";
 import { readArgs, readInteger } from "../examples/cli.ts";
 import { freelist } from "./freelist.ts";
 import { chunkWithStats, freelistWithStats } from "./fused.ts";
@@ -86,6 +87,11 @@ function compositions(free: boolean): Row[] {
   add("4 x bypass over chunk", four(chunk(mmap(), 65536)), c, 1.05);
   add("4 x bypass over freelist", four(freelists()), f, 1.05);
   add("4 x bypass over bonwick", four(bonwick(mmap())), b, 1.05);
+  for (
+    const [name, stack] of Object.entries({ general: general(), lea: lea(), kingsley: kingsley(), pool: pool(72) })
+  ) {
+    add(`4 x bypass over ${name}`, four<unknown>(stack as AnyLayer), add(name, stack), 1.05);
+  }
   const fusedChunk = add("stats and chunk, fused by hand", chunkWithStats(mmap(), 65536), c);
   const fusedFreelist = add("stats and freelist, fused by hand", freelistWithStats(chunk(mmap(), 65536)), f);
   add("stats over chunk", stats(chunk(mmap(), 65536)), fusedChunk, 1.15);

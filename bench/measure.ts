@@ -108,7 +108,18 @@ export async function legend(
 ): Promise<string> {
   const about = await Promise.all(contenders.map(async (name) => [name, (await load(name)).about]));
   const lines = [...Object.entries(workloads).map(([name, { about }]) => [name, about]), ...about];
-  return lines.map(([name, about]) => `- **${name}**: ${about}`).join("\n");
+  return lines.map(([name, about]) => wrap(`- **${name}**: ${about}`)).join("\n");
+}
+
+/** An item of a list in lines as `deno fmt` makes them. */
+function wrap(item: string): string {
+  const lines = [""];
+  for (const word of item.split(" ")) {
+    const line = lines[lines.length - 1], longer = line === "" ? word : `${line} ${word}`;
+    if (longer.length <= 120) lines[lines.length - 1] = longer;
+    else lines.push(`  ${word}`);
+  }
+  return lines.join("\n");
 }
 
 /** Those of `all` with these names. */

@@ -30,46 +30,52 @@ export const pair: Workload = {
   run: (c) => c.scope((a, s) => pairs(a, s, SMALL, pair.ops)),
 };
 
+/** `n` times: gets one block and puts the one that was got as many before as the queue, 2^k, is long. */
+function queues(a: Malloc, s: unknown, sizes: Int32Array, length: number, n: number): number {
+  const queue = new Uint32Array(length), sizeOf = new Int32Array(length);
+  let failed = 0;
+  for (let i = 0, next = 0; i < n + length; i++) {
+    const k = i & (length - 1), size = sizes[next], p = a.get(s, size);
+    if (++next === sizes.length) next = 0;
+    if (i >= length) a.put(s, queue[k], sizeOf[k]);
+    queue[k] = p;
+    sizeOf[k] = size;
+    if (p === 0) failed++;
+  }
+  for (let k = 0; k < length; k++) a.put(s, queue[k], sizeOf[k]);
+  return failed;
+}
+
 export const fifo: Workload = {
   about: "a queue of 1,024 blocks of 16 to 72 bytes: puts the oldest, gets a new one",
   op: "pair",
   ops: 100_000,
-  run: (c) =>
-    c.scope((a, s) => {
-      const queue = new Uint32Array(1024);
-      let failed = 0;
-      for (let i = 0; i < fifo.ops + 1024; i++) {
-        const k = i & 1023, p = a.get(s, SMALL[i % 61]);
-        if (i >= 1024) a.put(s, queue[k], SMALL[(i - 1024) % 61]);
-        queue[k] = p;
-        if (p === 0) failed++;
-      }
-      for (let i = fifo.ops; i < fifo.ops + 1024; i++) a.put(s, queue[i & 1023], SMALL[i % 61]);
-      return failed;
-    }),
+  run: (c) => c.scope((a, s) => queues(a, s, SMALL.subarray(3), 1024, fifo.ops)),
 };
 
 const STACK = table(1000, (x) => 16 + Math.floor(57 * x));
+
+/** So often: gets a block of each size, then puts them, the last first. */
+function stacks(a: Malloc, s: unknown, sizes: Int32Array, times: number): number {
+  const live = new Uint32Array(sizes.length);
+  let failed = 0;
+  for (let i = 0; i < times; i++) {
+    for (let k = 0; k < sizes.length; k++) {
+      const p = a.get(s, sizes[k]);
+      live[k] = p;
+      if (p === 0) failed++;
+    }
+    for (let k = sizes.length - 1; k >= 0; k--) a.put(s, live[k], sizes[k]);
+  }
+  return failed;
+}
 
 const lifo: Workload = {
   about: "a stack: 1,000 blocks of 16 to 72 bytes got, then put, the last first",
   op: "pair",
   ops: 100 * STACK.length,
   needs: "frees",
-  run: (c) =>
-    c.scope((a, s) => {
-      const live = new Uint32Array(STACK.length);
-      let failed = 0;
-      for (let i = 0; i < lifo.ops; i += STACK.length) {
-        for (let k = 0; k < STACK.length; k++) {
-          const p = a.get(s, STACK[k]);
-          live[k] = p;
-          if (p === 0) failed++;
-        }
-        for (let k = STACK.length; k-- > 0;) a.put(s, live[k], STACK[k]);
-      }
-      return failed;
-    }),
+  run: (c) => c.scope((a, s) => stacks(a, s, STACK, 100)),
 };
 
 const ARRAYS = 64, SHORTEST = 16, LONGEST = 65536; // arrays, bytes, bytes
@@ -82,28 +88,29 @@ const grow: Workload = {
   op: "step",
   ops: GROWING.length,
   needs: "frees",
-  run: (c) =>
-    c.scope((a, s) => {
-      const { heap } = a, arrays = new Uint32Array(ARRAYS), bytes = new Int32Array(ARRAYS);
-      let wrong = 0;
-      for (let i = 0; i < GROWING.length; i++) {
-        const k = GROWING[i], p = arrays[k], old = bytes[k];
-        if (old === 0 || old === LONGEST) {
-          if (old !== 0) a.put(s, p, old);
-          bytes[k] = SHORTEST;
-          arrays[k] = a.get(s, SHORTEST);
-          heap.u32[arrays[k] >>> 2] = k;
-        } else {
-          bytes[k] = Math.min(LONGEST, (old * 3 >>> 1) + 15 & -16);
-          arrays[k] = realloc(a, s, p, old, bytes[k]);
-          if (heap.u32[arrays[k] >>> 2] !== k || heap.u32[arrays[k] + old - 4 >>> 2] !== k) wrong++;
-        }
-        heap.u32[arrays[k] + bytes[k] - 4 >>> 2] = k;
-      }
-      for (let k = 0; k < ARRAYS; k++) if (bytes[k] !== 0) a.put(s, arrays[k], bytes[k]);
-      return wrong;
-    }),
+  run: (c) => c.scope(growAll),
 };
+
+function growAll(a: Malloc, s: unknown): number {
+  const { heap } = a, arrays = new Uint32Array(ARRAYS), bytes = new Int32Array(ARRAYS);
+  let wrong = 0;
+  for (let i = 0; i < GROWING.length; i++) {
+    const k = GROWING[i], p = arrays[k], old = bytes[k];
+    if (old === 0 || old === LONGEST) {
+      if (old !== 0) a.put(s, p, old);
+      bytes[k] = SHORTEST;
+      arrays[k] = a.get(s, SHORTEST);
+      heap.u32[arrays[k] >>> 2] = k;
+    } else {
+      bytes[k] = Math.min(LONGEST, (old * 3 >>> 1) + 15 & -16);
+      arrays[k] = realloc(a, s, p, old, bytes[k]);
+      if (heap.u32[arrays[k] >>> 2] !== k || heap.u32[arrays[k] + old - 4 >>> 2] !== k) wrong++;
+    }
+    heap.u32[arrays[k] + bytes[k] - 4 >>> 2] = k;
+  }
+  for (let k = 0; k < ARRAYS; k++) if (bytes[k] !== 0) a.put(s, arrays[k], bytes[k]);
+  return wrong;
+}
 
 const count = (n: number) => n.toLocaleString("en");
 
@@ -226,7 +233,7 @@ export function mixed(quick: boolean): Readonly<Record<string, Workload>> {
     churn: churning(1024, 1024, million),
     churn_100k: churning(100_000, 1024, 2 * million),
     churn_big: churning(10_000, 32768, million),
-    drift: drifting(16, 16384, 4 * 2 ** 20, 2 * million),
+    drift: drifting(64, 16384, 4 * 2 ** 20, 2 * million),
     ...logs,
   };
 }

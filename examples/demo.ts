@@ -27,6 +27,10 @@ const SHOWS: [text: string, ...command: string[]][] = [
   ],
   ["binarytree_manual: every node freed by hand, and checked that it was.", "binarytree_manual.ts", "12"],
   [
+    "choose: the same server under three stacks, and which one fits, by time and memory.",
+    "choose.ts",
+  ],
+  [
     "json: a parser whose tree lives in the heap, over the whole JSON test suite.",
     "json/main.ts",
     "--suite",

@@ -67,7 +67,7 @@ export const check: <L extends Gauged<any>>(base: L) => LayerWith<Check<StateOf<
     return {
       heap,
       stateless: true,
-      init: () => base.init(),
+      init: (size) => base.init(size),
       deinit: (s) => {
         base.deinit(s);
         const g = base.gauge(s);

@@ -50,6 +50,8 @@ export interface Coalesce<S> {
   bits: Uint32Array;
   /** Index of the first word of `bits`, were it to begin with address 0. */
   origin: number;
+  /** What a block could not be resized to in place, last of all, or 0: the next request for so much is to move it. */
+  moving: number;
   /** How often the last span may still become empty before it is given back, and how often from then on. */
   patience: number;
   /** See `patience`. */
@@ -180,6 +182,13 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
       return next << 5 | lowest(s.maps[next]);
     };
 
+    /** As `findBin`, for a block that has been growing: the bin of the largest blocks, where it may grow on in place. */
+    const findRoom = (s: Coalesce<S>, n: number): number => {
+      if (s.levels === 0) return 0;
+      const level = 31 - Math.clz32(s.levels), bin = level << 5 | (31 - Math.clz32(s.maps[level]));
+      return bin > binOf(2 * n) ? bin : findBin(s, n);
+    };
+
     /** Makes the marks reach over a span. */
     const cover = (s: Coalesce<S>, start: Ptr, end: Ptr): void => {
       const from = start >>> 9, to = Math.floor(end / 512) + 2; // one more, to look behind the last unit
@@ -233,7 +242,7 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
 
     /** Makes room for `n` units in the window, if need be in a new span; false when there is no memory. */
     const grow = (s: Coalesce<S>, n: number): boolean => {
-      const size = 16 * n + RECORD;
+      const size = 16 * Math.max(n, EXACT) + RECORD; // so that no block that is a span of its own takes the hot path
       if (widen(s, n)) return true;
       if (size >= 2 ** 32) return false;
       if (s.end !== 0 && s.ptr === s.spans + RECORD) dropSpan(s, s.spans); // too small, and nothing is in it
@@ -296,7 +305,7 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
       if (s.out === 0) return rest(s);
       const spare = s.end - p, step = Math.max(bytes, (s.held >>> 4) & -4096);
       if (spare < 4 * step || base.resize === undefined) return;
-      const less = (spare - step) & -4096, size = heap.u32[(s.spans >>> 2) + SIZE];
+      const less = Math.floor((spare - step) / 4096) * 4096, size = heap.u32[(s.spans >>> 2) + SIZE];
       if (!base.resize(s.base, s.spans, size, size - less)) return;
       heap.u32[(s.spans >>> 2) + SIZE] = size - less;
       s.end -= less;
@@ -321,13 +330,14 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
         alter(s, start, left, start, all);
       } else if (right > 0) alter(s, end, right, start, all);
       else link(s, start, all);
-      if (all * 16 + RECORD < bytes) return;
+      if (u32[((start - RECORD) >>> 2) + SIZE] !== 16 * all + RECORD) return; // no record of that size is in front
       const span = spanOf(s, start, all);
       if (span === 0) return;
       unlink(s, start, all);
       unmark(s, start);
       unmark(s, start + 16 * (all - 1));
       dropSpan(s, span);
+      if (s.out === 0) rest(s);
     };
 
     /** Cuts `n` units off the front of a block from a bin. */
@@ -389,7 +399,8 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
 
     /** A block of `n` units that has to be cut from a larger one, or from the window. */
     const cut = (s: Coalesce<S>, n: number): Ptr => {
-      const bin = findBin(s, n), p = bin === 0 ? s.ptr : take(s, bin, n);
+      const bin = n === s.moving ? findRoom(s, n) : findBin(s, n), p = bin === 0 ? s.ptr : take(s, bin, n);
+      s.moving = 0;
       if (bin === 0) {
         if (p + 16 * n > s.end) return slowGet(s, 16 * n, 16);
         s.ptr = p + 16 * n;
@@ -440,6 +451,11 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
       bits[(last >>> 5) - origin] |= 1 << last;
     };
 
+    const cannot = (s: Coalesce<S>, to: number): false => {
+      if (to >= EXACT) s.moving = to; // what is small seldom grows so far that it would be worth the room
+      return false;
+    };
+
     return {
       heap,
       init: () => ({
@@ -454,6 +470,7 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
         bins: new Uint32Array(32 * LEVELS),
         bits: new Uint32Array(0),
         origin: 0,
+        moving: 0,
         patience: 0,
         penalty: 0,
       }),
@@ -474,11 +491,11 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
           return true;
         }
         if (end === s.ptr) {
-          if (to === Infinity || !widen(s, to - n)) return false;
+          if (to === Infinity || !widen(s, to - n)) return cannot(s, to);
           s.ptr = end + 16 * (to - n);
         } else {
           const m = isMarked(s, end) ? heap.u32[(end >>> 2) + UNITS] : 0;
-          if (n + m < to) return false;
+          if (n + m < to) return cannot(s, to);
           unlink(s, end, m);
           unmark(s, end);
           if (n + m > to) insert(s, p + 16 * to, n + m - to);

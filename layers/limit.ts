@@ -59,7 +59,7 @@ export const limit: <L extends AnyLayer>(
     const { heap, get, put } = base;
     return {
       heap,
-      init: () => ({ base: base.init(), live: 0, gets: 0 }),
+      init: (size) => ({ base: base.init(size), live: 0, gets: 0 }),
       deinit: (s) => base.deinit(s.base),
       get: (s, size, align) => {
         if (size > bytes - s.live || s.gets >= calls) return 0;

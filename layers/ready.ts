@@ -4,6 +4,7 @@
  * @module
  */
 
+import { assertInteger } from "../errors.ts";
 import { type Heap, heap as defaultHeap } from "../heap.ts";
 import type { AnyLayer, LayerWith } from "../layer.ts";
 import { type Chunk, chunk } from "./chunk.ts";
@@ -150,7 +151,9 @@ export const reap = (heap: Heap = defaultHeap): ReturnType<typeof coalesce<Layer
 export const pool = (
   bytes: number,
   heap: Heap = defaultHeap,
-): LayerWith<Freelist<Chunk<Mmap>>, "resize" | "reset" | "owns" | "maxAlign"> =>
-  freelist(chunk(mmap(heap), 4096, 2), bytes);
+): LayerWith<Freelist<Chunk<Mmap>>, "resize" | "reset" | "owns" | "maxAlign"> => {
+  assertInteger("compose pool", "bytes in a block", bytes, 1, 2 ** 30);
+  return freelist(chunk(mmap(heap), 4096, 2), bytes);
+};
 
 type LayerOf<S> = LayerWith<S, "resize" | "goodSize" | "maxAlign">;

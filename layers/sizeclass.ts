@@ -18,7 +18,16 @@
 
 import { assertFunction, assertInteger, show } from "../errors.ts";
 import type { Ptr } from "../heap.ts";
-import { type AnyLayer, type Kept, type Layer, layer, type LayerWith, type StateOf } from "../layer.ts";
+import {
+  type AnyLayer,
+  isLayer,
+  type Kept,
+  type Layer,
+  layer,
+  type LayerWith,
+  ownFunctions,
+  type StateOf,
+} from "../layer.ts";
 
 /** State of {@linkcode sizeclass}; `C` is that of a class. */
 export interface Sizeclass<S, C> {
@@ -73,7 +82,7 @@ export const sizeclass: <L extends AnyLayer, C extends AnyLayer>(
     if (!Array.isArray(classes) || classes.length === 0 || classes.length > 256) {
       throw new TypeError(`Cannot compose sizeclass: classes must be an array of 1 to 256 sizes, got ${show(classes)}`);
     }
-    classes.forEach((size, i) => {
+    [...classes].forEach((size, i) => { // a copy, which has no holes
       assertInteger("compose sizeclass", `class ${i}, in bytes,`, size, 16, 2 ** 20);
       if (size % 16 !== 0 || size <= (classes[i - 1] ?? 0)) {
         throw new RangeError(
@@ -93,11 +102,15 @@ export const sizeclass: <L extends AnyLayer, C extends AnyLayer>(
     let lent: S;
     /** Stands for the layer below: each class gets the state that they share. */
     const lender: Layer<S> = { ...base, init: () => lent, deinit: () => {} };
-    const one = make(lender), { get: oneGet, put: onePut } = one;
+    const made = make(lender);
+    if (!isLayer(made) || made.heap !== heap) {
+      throw new TypeError(`Cannot compose sizeclass: make must return a layer over the same heap, got ${show(made)}`);
+    }
+    const one: Layer<C> = ownFunctions(made), { get: oneGet, put: onePut } = one;
 
     const fresh = (s: Sizeclass<S, C>): void => {
       lent = s.base;
-      s.classes = classes.map((size) => one.init(size));
+      s.classes = Array.from(sizes, (size) => one.init(size));
     };
 
     /** Once nothing is out: makes the classes give back what they keep, to merge, unless that happens again and again. */
@@ -158,5 +171,5 @@ export const sizeclass: <L extends AnyLayer, C extends AnyLayer>(
       ...(base.maxAlign && one.maxAlign && { maxAlign: Math.min(base.maxAlign, one.maxAlign) }),
     };
   },
-  { assertFunction, assertInteger, show },
+  { assertFunction, assertInteger, isLayer, ownFunctions, show },
 );

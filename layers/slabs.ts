@@ -1,13 +1,13 @@
 /**
- * `slabs`: small blocks, fast. Each size has a magazine of free blocks and, once there are many of it, slabs.
+ * `slabs`: small blocks, fast. Each size has a magazine of free blocks; tiny ones come from slabs.
  *
  * Guarantees: blocks of up to `largest` bytes are rounded up to a multiple of 16; a block that comes back is served again
- * first. As long as few blocks of a size are out, fewer than four slabs hold, they come one by one from the layer below and go
- * back there, where they can merge; what is more of a size comes from slabs of that size, which go back when none of their
- * blocks is out. What waits in the magazine of a size is at most a 512th of what is out, but 512 bytes or two blocks
- * anyway and 64 blocks at most; when nothing is out any more, all goes back (at the latest when that has happened 64 times).
- * Costs: O(1), amortised over half a magazine; 32 bytes a slab, and its rest. Needs a layer below that is `divisible`,
- * resizes and aligns, as `coalesce` does: a slab is aligned to its size, so that the slab of a block is found by masking.
+ * first. Blocks of up to `tiny` bytes come from slabs of their size, which go back when none of their blocks is out; larger
+ * ones come from the layer below and go back there, where they can merge. What waits in the magazine of a size is at most
+ * a 256th of what is out, but 512 bytes, of tiny ones 8 KiB, or two blocks anyway, and 128 blocks at most; when nothing is out
+ * any more, all goes back (at the latest when that has happened 64 times). Costs: O(1), amortised over half a
+ * magazine; 32 bytes a slab, and its rest; a slab for a tiny block aligned to more than 16. Needs a layer below that is `divisible`, resizes and aligns, as `coalesce`
+ * does: a slab is aligned to its size, so that the slab of a block is found by masking.
  *
  * After Bonwick, "The Slab Allocator" (USENIX 1994), and Bonwick and Adams, "Magazines and Vmem" (USENIX 2001).
  *
@@ -36,14 +36,10 @@ export interface Slabs<S> {
   magazines: Uint32Array;
   /** By size: blocks that the magazine has room for now. */
   rooms: Uint8Array;
-  /** By size: blocks that are from below, and not of a slab. */
-  loose: Uint32Array;
   /** By size: address of the first slab of a list of those with free blocks, or 0. */
   partial: Uint32Array;
   /** By size: address of the first slab of a list of those without free blocks, or 0. */
   full: Uint32Array;
-  /** A bit for each slab there may be in 4 GiB: whether it is one. Without words until there is a slab. */
-  map: Uint32Array;
   /** What is out, in units. */
   out: number;
   /** How often nothing may be out before all goes back, and how often from then on. */
@@ -56,8 +52,10 @@ export interface Slabs<S> {
  * Serves small blocks from magazines and slabs, and what is larger from the layer below.
  *
  * @param base The layer below: `coalesce(...)`, or another that is divisible, resizes and aligns to `bytes`
- * @param largest Bytes in the largest block that is kept, a multiple of 16 up to a sixteenth of a slab. Default 256
- * @param bytes Bytes in a slab, a power of two from 1024 to 65536. Default 4096
+ * @param largest Bytes in the largest block that waits in a magazine, a multiple of 16 up to 4096. Default 256
+ * @param tiny Bytes in the largest block that comes from a slab, a multiple of 16 up to `largest` and a sixteenth of a slab.
+ *   Default 96, or `largest` where that is less
+ * @param bytes Bytes in a slab, a power of two from 1024 to 65536. Default 2048
  *
  * @example
  * ```ts
@@ -78,22 +76,30 @@ export interface Slabs<S> {
 export const slabs = <L extends LayerWith<any, "resize" | "maxAlign">>(
   base: L,
   largest = 256,
-  bytes = 4096,
+  tiny: number = largest < 96 ? largest : 96,
+  bytes = 2048,
 ): LayerWith<Slabs<StateOf<L>>, "resize" | "goodSize" | "maxAlign" | Kept<L, "reset" | "owns">> =>
-  over(base, largest, bytes);
+  over(base, largest, tiny, bytes);
 
 // deno-lint-ignore no-explicit-any
 const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
   base: L,
   largest: number,
+  tiny: number,
   bytes: number,
 ) => ReturnType<typeof slabs<L>> = layer(
-  function slabs<S>(base: LayerWith<S, "resize" | "maxAlign">, largest: number, bytes: number): Layer<Slabs<S>> {
+  function slabs<S>(
+    base: LayerWith<S, "resize" | "maxAlign">,
+    largest: number,
+    tiny: number,
+    bytes: number,
+  ): Layer<Slabs<S>> {
     assertPowerOfTwo("compose slabs", "bytes in a slab", bytes, 65536);
     assertInteger("compose slabs", "bytes in a slab", bytes, 1024, 65536);
-    assertInteger("compose slabs", "bytes in the largest block", largest, 16, bytes / 16);
-    if (largest % 16 !== 0) {
-      throw new RangeError(`Cannot compose slabs: bytes in the largest block must be a multiple of 16, got ${largest}`);
+    assertInteger("compose slabs", "bytes in the largest block", largest, 16, 4096);
+    assertInteger("compose slabs", "bytes in the largest tiny block", tiny, 16, Math.min(largest, bytes / 16));
+    if (largest % 16 !== 0 || tiny % 16 !== 0) {
+      throw new RangeError(`Cannot compose slabs: bytes in a block must be a multiple of 16, got ${largest} and ${tiny}`);
     }
     if (base.divisible !== true || base.resize === undefined || !(base.maxAlign >= bytes)) {
       throw new TypeError(
@@ -102,11 +108,10 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
     }
     const { heap, put: basePut, resize } = base, baseGet: Aligning<S>["get"] = base.get;
     const UNITS = largest / 16, EMPTY = 0, FULL = 1;
-    const MOST = 64, ROW = MOST + 2; // blocks, words
-    const MANY = 4; // slabs that blocks of a size would fill before they come from slabs
-    const LEAST = 32, SLABBED = 256, SHARE = 9; // units that may be kept of each size; a 512th of what is out, as a shift
+    const MOST = 128, ROW = MOST + 2; // blocks, words
+    const TINY = tiny / 16; // units
+    const LEAST = 32, SLABBED = 512, SHARE = 8; // units that may be kept of each size; a 256th of what is out, as a shift
     const HEADER = 32, FREE = 0, FRESH = 1, USED = 2, NEXT = 3, PREV = 4; // bytes; words of a slab
-    const LOG = 31 - Math.clz32(bytes);
 
     /** Units that a block counts as being out. */
     const unitsOf = (size: number): number => size > largest ? size >>> 4 : size === 0 ? 1 : (size + 15) >>> 4;
@@ -124,12 +129,9 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
 
     /** Blocks that a magazine should have room for, as much as is out. A shift, as a division would take longer. */
     const roomFor = (s: Slabs<S>, units: number): number => {
-      const least = isPopulous(s, units) ? SLABBED : LEAST;
+      const least = units <= TINY ? SLABBED : LEAST;
       return Math.min(MOST, Math.max(2, Math.max(least, s.out >>> SHARE) >>> (32 - Math.clz32(units - 1))));
     };
-
-    /** Whether there are so many blocks of a size that more should come from slabs. */
-    const isPopulous = (s: Slabs<S>, units: number): boolean => 16 * s.loose[units] * units >= MANY * bytes;
 
     /** Changes the room of a magazine, which holds less than that. */
     const setRoom = (s: Slabs<S>, units: number, room: number): void => {
@@ -155,24 +157,24 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
       else list[units] = next;
     };
 
-    /** A new slab, first of those with free blocks; 0 when there is no memory. */
-    const addSlab = (s: Slabs<S>, units: number): Ptr => {
+    /** A new slab in front of a list, whose first fresh block is at an offset; 0 when there is no memory. */
+    const addSlab = (s: Slabs<S>, list: Uint32Array, units: number, offset: number): Ptr => {
       const slab = baseGet(s.base, bytes, bytes) >>> 0;
       if (slab === 0) return 0;
-      if (s.map.length === 0) s.map = new Uint32Array(2 ** (27 - LOG));
-      s.map[slab >>> (LOG + 5)] |= 1 << (slab >>> LOG);
       const { u32 } = heap, at = slab >>> 2;
       u32[at + FREE] = 0;
-      u32[at + FRESH] = slab + HEADER;
+      u32[at + FRESH] = slab + offset;
       u32[at + USED] = 0;
-      link(s.partial, units, slab);
+      link(list, units, slab);
       return slab;
     };
 
-    /** Gives back a slab that is in no list. */
-    const dropSlab = (s: Slabs<S>, slab: Ptr): void => {
-      s.map[slab >>> (LOG + 5)] &= ~(1 << (slab >>> LOG));
-      basePut(s.base, slab, bytes);
+    /** A tiny block aligned to more than its size may be: one in a slab of its own. */
+    const getAligned = (s: Slabs<S>, units: number, align: number): Ptr => {
+      const slab = addSlab(s, s.full, units, bytes);
+      if (slab === 0) return 0;
+      heap.u32[(slab >>> 2) + USED] = 1;
+      return slab + Math.max(align, HEADER);
     };
 
     const isFull = (at: number, size: number): boolean =>
@@ -203,12 +205,10 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
     const fillFromBelow = (s: Slabs<S>, units: number, n: number): Ptr => {
       const size = 16 * units, p = baseGet(s.base, size) >>> 0, { magazines } = s;
       if (p === 0) return 0;
-      s.loose[units]++;
       if (resize(s.base, p, size, (n + 1) * size)) {
         let top = rowOf(units);
         for (let q = p + n * size; q > p; q -= size) magazines[++top] = q;
         magazines[units] = top;
-        s.loose[units] += n;
       }
       return p;
     };
@@ -217,44 +217,48 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
     const fill = (s: Slabs<S>, units: number): Ptr => {
       const room = roomFor(s, units), n = room >>> 1;
       setRoom(s, units, room);
-      let slab = s.partial[units];
-      if (slab === 0 && isPopulous(s, units)) slab = addSlab(s, units);
-      return slab === 0 ? fillFromBelow(s, units, n) : fillFromSlab(s, slab, units, n);
+      if (units > TINY) return fillFromBelow(s, units, n);
+      const slab = s.partial[units] || addSlab(s, s.partial, units, HEADER);
+      return slab === 0 ? 0 : fillFromSlab(s, slab, units, n);
     };
 
-    /** Gives a block back to its slab. */
-    const giveToSlab = (s: Slabs<S>, p: Ptr, units: number): void => {
-      const { u32 } = heap, slab = (p & -bytes) >>> 0, at = slab >>> 2;
+    /** Gives block `from` of a magazine, and those up to `to` that follow and are of the same slab, back to it. */
+    const giveToSlab = (s: Slabs<S>, from: number, to: number, units: number): number => {
+      const { u32 } = heap, { magazines } = s, slab = (magazines[from] & -bytes) >>> 0, at = slab >>> 2;
       if (isFull(at, 16 * units)) {
         unlink(s.full, units, slab);
         link(s.partial, units, slab);
       }
-      u32[p >>> 2] = u32[at + FREE];
-      u32[at + FREE] = p;
-      if (--u32[at + USED] !== 0) return;
-      unlink(s.partial, units, slab);
-      dropSlab(s, slab);
+      let i = from, free = u32[at + FREE];
+      for (; i < to && (magazines[i] & -bytes) >>> 0 === slab; i++) {
+        const p = magazines[i];
+        u32[p >>> 2] = free;
+        free = p;
+      }
+      u32[at + FREE] = free;
+      u32[at + USED] -= i - from;
+      if (u32[at + USED] === 0) {
+        unlink(s.partial, units, slab);
+        basePut(s.base, slab, bytes);
+      }
+      return i;
     };
-
-    const isOfSlab = (s: Slabs<S>, p: Ptr): boolean =>
-      s.map.length !== 0 && (s.map[p >>> (LOG + 5)] >>> (p >>> LOG) & 1) !== 0;
 
     /** Takes blocks `from` up to `to` of a magazine back: those from below that adjoin as one. */
     const give = (s: Slabs<S>, from: number, to: number, units: number): void => {
       const { magazines } = s, size = 16 * units;
       for (let i = from; i < to;) {
-        let start = magazines[i++], end = start + size;
-        if (isOfSlab(s, start)) {
-          giveToSlab(s, start, units);
+        if (units <= TINY) {
+          i = giveToSlab(s, i, to, units);
           continue;
         }
-        for (; i < to; i++) {
+        let start = magazines[i], end = start + size;
+        for (i++; i < to; i++) {
           const p = magazines[i];
           if (p === end) end += size;
           else if (p + size === start) start = p;
           else break;
         }
-        s.loose[units] -= (end - start) / size;
         basePut(s.base, start, end - start);
       }
     };
@@ -284,10 +288,14 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
     };
 
     const slowGet = (s: Slabs<S>, size: number, align: number): Ptr => {
-      const units = unitsOf(size), p = size > largest || align > 16 ? baseGet(s.base, size, align) : fill(s, units);
-      if (p === 0) return 0;
-      s.out += units;
-      if (size <= largest && align > 16) s.loose[units]++;
+      if (size === 0) return get(s, 1, align); // whose magazine need not be empty
+      const units = unitsOf(size);
+      const p = size > largest || (align > 16 && size > tiny)
+        ? baseGet(s.base, size, align)
+        : align > 16
+        ? getAligned(s, units, align)
+        : fill(s, units);
+      if (p !== 0) s.out += units;
       return p;
     };
 
@@ -325,10 +333,8 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
         base: base.init(),
         magazines: empty.slice(),
         rooms: new Uint8Array(UNITS + 1),
-        loose: new Uint32Array(UNITS + 1),
-        partial: new Uint32Array(UNITS + 1),
-        full: new Uint32Array(UNITS + 1),
-        map: new Uint32Array(0),
+        partial: new Uint32Array(TINY + 1),
+        full: new Uint32Array(TINY + 1),
         out: 0,
         patience: 0,
         penalty: 0,
@@ -337,10 +343,10 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
         try {
           purge(s);
           for (const list of [s.partial, s.full]) {
-            for (let units = 1; units <= UNITS; units++) {
+            for (let units = 1; units <= TINY; units++) {
               for (let slab = list[units]; slab !== 0; slab = list[units]) {
                 unlink(list, units, slab);
-                dropSlab(s, slab);
+                basePut(s.base, slab, bytes);
               }
             }
           }
@@ -353,10 +359,8 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
       resize: (s, p, old, size) => {
         const from = unitsOf(old), to = unitsOf(size);
         if (from === to && old <= largest && size <= largest) return true;
-        if (old <= largest && isOfSlab(s, p)) return false;
+        if (old <= tiny || size <= tiny) return false;
         if (!resize(s.base, p, old > largest ? old : 16 * from, size > largest ? size : 16 * to)) return false;
-        if (old <= largest) s.loose[from]--;
-        if (size <= largest) s.loose[to]++;
         s.out += to - from;
         return true;
       },
@@ -364,12 +368,13 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
       ...(base.reset && {
         reset: (s) => {
           s.magazines.set(empty);
-          for (const list of [s.rooms, s.loose, s.partial, s.full, s.map]) list.fill(0);
+          for (const list of [s.rooms, s.partial, s.full]) list.fill(0);
           s.out = 0;
           base.reset!(s.base);
         },
       }),
-      ...pass(base, "owns", "maxAlign"),
+      maxAlign: Math.min(base.maxAlign, bytes / 2), // so that an aligned block fits in a slab, behind the header
+      ...pass(base, "owns"),
     };
   },
   { assertInteger, assertPowerOfTwo, pass },

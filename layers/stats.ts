@@ -59,7 +59,7 @@ export const stats: <L extends AnyLayer>(
     const { heap, get, put } = base;
     return {
       heap,
-      init: () => ({ base: base.init(), nalloc: 0, nfree: 0, szalloc: 0, szfree: 0, watermark: 0 }),
+      init: (size) => ({ base: base.init(size), nalloc: 0, nfree: 0, szalloc: 0, szfree: 0, watermark: 0 }),
       deinit: (s) => base.deinit(s.base),
       get: (s, size, align) => {
         const p = get(s.base, size, align);

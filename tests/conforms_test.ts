@@ -1,5 +1,6 @@
 import {
   type AnyLayer,
+  arena,
   batch,
   bigcache,
   bonwick,
@@ -7,11 +8,16 @@ import {
   check,
   chunk,
   type Gauge,
+  general,
   Heap,
+  kingsley,
   type Layer,
   layer,
+  lea,
   mmap,
   nullLayer,
+  pool,
+  reap,
   sbrk,
   specialise,
   stats,
@@ -81,7 +87,7 @@ const LAYERS: Record<string, [make: Make, options?: ConformsOptions]> = {
   slab: [(base) => slab(base, 64)],
   "slab, small": [(base) => slab(base, 24, 1024)],
   slabs: [(base) => slabs(coalesce(base)), FREES],
-  "slabs, small": [(base) => slabs(coalesce(base, 1024), 64, 1024), FREES],
+  "slabs, small": [(base) => slabs(coalesce(base, 1024), 64, 32, 1024), FREES],
   sizeclass: [(base) => sizeclass(coalesce(base), [16, 32, 64, 128, 512], (b) => freelist(b)), FREES],
   "sizeclass of arenas": [(base) => sizeclass(base, [16, 64, 1024], (b) => chunk(b, 2000))],
   quantize: [(base) => quantize(base, 64)],
@@ -112,6 +118,15 @@ const LAYERS: Record<string, [make: Make, options?: ConformsOptions]> = {
   zero: [(base) => zero(base)],
   "zero on put": [(base) => zero(base, "put")],
   "zero on both": [(base) => zero(chunk(base, 4096), "both"), FREES],
+
+  general: [({ heap }) => general(heap), { serves: "all" }],
+  "general, of sizes small and huge": [({ heap }) => general(heap), { sizes: 600_000, serves: "all" }],
+  lea: [({ heap }) => lea(heap), { serves: "all" }],
+  kingsley: [({ heap }) => kingsley(heap), { serves: "all" }],
+  arena: [({ heap }) => arena(heap), FREES],
+  "arena that retains little": [({ heap }) => arena(heap, 10_000), FREES],
+  reap: [({ heap }) => reap(heap), { ...FREES, serves: "all" }],
+  pool: [({ heap }) => pool(24, heap), FREES],
 };
 
 for (const [name, [make, options]] of Object.entries(LAYERS)) {

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "./assert.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "./assert.ts";
 
 /** Runs an example as a user does. */
 async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
@@ -50,8 +50,47 @@ Deno.test("binarytree: the same trees under every stack, and by hand", async () 
   assertMatch(byHand, /check\nstats +25,774 allocated, 25,774 freed; .* 0 live, 0 B\nbonwick\n/);
 });
 
+Deno.test("choose: figures of each stack, and what follows from them", async () => {
+  const out = await output("choose.ts", "500");
+  assertMatch(out, /^What the server asks for in 500 requests:\n\nsize of a block:\n +16\.\.31 B \|#+ [\d,]+\n/);
+  assertStringIncludes(out, "\nnever put: 0 blocks\n");
+  const rows = [...out.matchAll(/^(\S+\(\).*?) {2,}([\d.]+) ms +([\d.]+) (\w+) +([\d.]+) x +([\d.]+) \w+$/gm)];
+  const units: Record<string, number> = { KiB: 1024, MiB: 2 ** 20 };
+  const figures = rows.map(([, name, ms, peak, unit, , left]) => (
+    { name, ms: Number(ms), peak: Number(peak) * units[unit], left: Number(left) }
+  ));
+  assertEquals(figures.map(({ name }) => name), [
+    "arena() for each request",
+    "general() for all",
+    "kingsley() for all",
+  ]);
+  for (const [, , , , , ratio] of rows) assert(Number(ratio) >= 1, "the heap is larger than what is live");
+  // What is freed is given back, but by an allocator that never does
+  assertEquals(figures.map(({ left }) => left > 0), [false, false, true]);
+  // It is the best by the figures that are shown, which are rounded
+  const [, best, ...others] = out.match(
+    /\nBest by time and memory together: (.*?)\. (.*) takes ([\d.]+) x the time and .*; (.*) takes ([\d.]+) x .*\.\n$/,
+  )!;
+  const winner = figures.find(({ name }) => name === best)!;
+  assertEquals([best, others[0], others[2]].sort(), figures.map(({ name }) => name).sort());
+  for (const { name, ms, peak } of figures) {
+    assert(ms * peak > winner.ms * winner.peak * 0.95, `${name} is better than ${best}`);
+    if (name !== best) assert(Math.abs(Number(others[others.indexOf(name) + 1]) - ms / winner.ms) < 0.05, name);
+  }
+});
+
 Deno.test("examples: --help helps, and a bad argument is one clear line", async () => {
-  for (const file of ["append.ts", "nested.ts", "binarytree.ts", "binarytree_manual.ts", "demo.ts", "json/main.ts"]) {
+  for (
+    const file of [
+      "append.ts",
+      "nested.ts",
+      "binarytree.ts",
+      "binarytree_manual.ts",
+      "choose.ts",
+      "demo.ts",
+      "json/main.ts",
+    ]
+  ) {
     assertStringIncludes(await output(file, "--help"), "usage: ");
     const { code, out, err } = await run(file, "--nonsense=1");
     assertEquals([code, out, err], [1, "", "error: unknown flag --nonsense, see --help\n"]);
@@ -61,6 +100,8 @@ Deno.test("examples: --help helps, and a bad argument is one clear line", async 
     [["binarytree.ts", "0"], 'depth must be an integer from 6 to 26, got "0"'],
     [["binarytree.ts", "1.5"], 'depth must be an integer from 6 to 26, got "1.5"'],
     [["binarytree_manual.ts", "many"], 'depth must be an integer from 6 to 26, got "many"'],
+    [["choose.ts", "99"], 'requests must be an integer from 100 to 1000000, got "99"'],
+    [["choose.ts", "100", "x"], 'unexpected argument "x", see --help'],
     [["binarytree.ts", "8", "--stack=x"], '--stack must be one of seed, arena, bonwick, profile, got "x"'],
   ];
   for (const [args, message] of wrong) {

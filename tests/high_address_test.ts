@@ -1,19 +1,46 @@
 import {
+  affix,
+  align,
   type AnyAllocator,
   type AnyLayer,
+  arena,
   batch,
   bigcache,
+  bitmap,
   bonwick,
+  buddy,
   bypass,
   bytealloc,
+  cascade,
   check,
   chunk,
+  coalesce,
+  count,
   enter,
+  fallback,
+  freelist,
+  general,
   type Heap,
+  histogram,
   init,
+  kingsley,
+  lea,
+  limit,
+  log,
   mmap,
+  pool,
+  powersOfTwo,
+  quantize,
+  reap,
+  route,
   sbrk,
+  sizeclass,
+  sized,
+  slab,
+  slabs,
+  split,
   stats,
+  zero,
 } from "../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { assertFilled, fill, freshHeap, PAGE, random } from "./kit.ts";
@@ -30,6 +57,39 @@ const stacks = (heap: Heap): AnyLayer[] => [
   bonwick(mmap(heap)),
   bigcache(mmap(heap)),
   stats(chunk(batch(stats(bigcache(bonwick(mmap(heap))))), 32 * 1024)),
+  ...newer(heap),
+];
+
+const wholePages = (size: number) => size % 4096 === 0;
+
+/** Layers that cut, merge and route. */
+const newer = (heap: Heap): AnyLayer[] => [
+  coalesce(mmap(heap)),
+  coalesce(sbrk(heap), 4096),
+  slabs(coalesce(mmap(heap))),
+  slab(mmap(heap), 1000),
+  freelist(coalesce(mmap(heap)), 512, 100_000, 4096),
+  sizeclass(coalesce(mmap(heap)), [64, 512, 2048, 8192], (base) => freelist(base)),
+  general(heap),
+  lea(heap),
+  kingsley(heap),
+  arena(heap),
+  reap(heap),
+  pool(1000, heap),
+  buddy(mmap(heap), 64, 65_536),
+  bitmap(mmap(heap), 64, 30_000),
+  cascade(bitmap(mmap(heap), 16, 4000)),
+  cascade(limit(chunk(mmap(heap), 4096), 100_000)),
+  fallback(limit(coalesce(mmap(heap)), 300_000), mmap(heap)),
+  route(wholePages, mmap(heap), coalesce(mmap(heap))),
+  split(1000, chunk(mmap(heap), 4096), mmap(heap)),
+  align(mmap(heap), 8192),
+  align(coalesce(mmap(heap)), 256),
+  affix(coalesce(mmap(heap)), 20, 5),
+  quantize(coalesce(mmap(heap)), powersOfTwo),
+  sized(coalesce(mmap(heap))),
+  zero(coalesce(mmap(heap)), "both"),
+  log(histogram(count(coalesce(mmap(heap)))), () => {}),
 ];
 
 /** A heap of which all but what lies from `from` bytes to `to` is out. Touches none of it. */
@@ -124,6 +184,7 @@ for (const [name, from, to] of places) {
       mmap(heap),
       batch(mmap(heap)),
       bonwick(mmap(heap)),
+      ...newer(heap),
     ];
     for (const layer of stacks) {
       const a = init(layer) as AnyAllocator, what = String(a), pick = random(5), { reset, mark } = a.layer;
@@ -132,7 +193,7 @@ for (const [name, from, to] of places) {
         let resized = 0;
         for (let i = 0, failed = 0; failed < 10; i++) {
           const size = pick(pick(5) ? 3000 : 20_000),
-            align = layer.maxAlign ? 1 << pick(13) : 16,
+            align = layer.maxAlign ? Math.min(1 << pick(13), layer.maxAlign) : 16,
             p = a.get(size, align);
           if (p === 0) {
             failed++;
@@ -172,7 +233,14 @@ for (const [name, from, to] of places) {
 }
 
 Deno.test("high addresses: a block grows in place over 2 GiB and up to the end", () => {
-  for (const  of of[(heap: Heap) => sbrk(heap), (heap: Heap) => chunk(mmap(heap), 4096), (heap: Heap) => mmap(heap)]) {
+  for (
+    const  of of[
+      (heap: Heap) => sbrk(heap),
+        (heap: Heap) => chunk(mmap(heap), 4096),
+        (heap: Heap) => mmap(heap),
+        (heap: Heap) => coalesce(mmap(heap))
+    ]
+  ) {
     const heap = heapBetween(2 * GIB - MIB, 4 * GIB), whole = heap.free, a = init(of(heap) as AnyLayer) as AnyAllocator;
     const p = a.get(10_000), room = 4 * GIB - PAGE - p;
     heap.u8[p] = 1;

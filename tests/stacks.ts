@@ -187,7 +187,7 @@ const ways: Way[] = [
   { fits: (base) => base.divisible === true, over: ({ base, pick }) => freelist(base, among(pick, 16, 64), 4096, 512) },
   {
     fits: (base) => base.divisible === true && base.resize !== undefined && (base.maxAlign ?? 16) >= 4096,
-    over: ({ base, pick }) => slabs(base as never, 16 << pick(5), 1024 << pick(3)),
+    over: ({ base, pick }) => slabs(base as never, 64 << pick(3), 16 << pick(3), 1024 << pick(3)),
   },
   {
     fits: aligns(16_384),

@@ -16,10 +16,10 @@ export const contenders: readonly string[] = [
 ];
 
 /** Ours for general use; the first is that which is compared with the others. */
-export const ours: readonly string[] = ["general", "bonwick"];
+export const ours: readonly string[] = ["general", "bonwick", "lea", "kingsley", "reap"];
 
 /** The allocators that are ready-made. */
-export const ready: readonly string[] = ["general", "arena"];
+export const ready: readonly string[] = ["general", "lea", "kingsley", "reap", "pool", "growing_arena"];
 
 /** Allocators for general use in WebAssembly modules of their own, which ours are compared with. */
 export const peers: readonly string[] = ["harfbuzz", "onig", "tlsf"];
