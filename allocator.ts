@@ -24,16 +24,16 @@ import { nullLayer } from "./layers/system/null.ts";
 import { printable } from "./printable.ts";
 
 /**
- * What a region works with to which nothing is lent: an arena without memory. As the state of a chunk, so that an engine
- * sees one shape of window only.
+ * What a region works with to which nothing is lent: an arena without memory. As the state of a chunk, so that an
+ * engine sees one shape of window only.
  */
 export const NO_WINDOW: Window = chunk(nullLayer(), 64).init();
 
 /**
  * A layer and a state of it: something to allocate from, to enter, and to look at. Made by {@linkcode init}.
  *
- * `C` is what it can do: `"get"`, and the capabilities of the layer. Without the one that a method needs, a call of it does not compile, and throws a
- * `TypeError`. `any` stands for an allocator of which that is not known.
+ * `C` is what it can do: `"get"`, and the capabilities of the layer. Without the one that a method needs, a call of it
+ * does not compile, and throws a `TypeError`. `any` stands for an allocator of which that is not known.
  *
  * `console.log` and `String` show each layer of the stack with its figures, also after it has been closed.
  */
@@ -96,8 +96,8 @@ export class Allocator<in out S = unknown, in C extends Capability | "get" = any
   }
 
   /**
-   * Makes the block at `p`, of `old` bytes, one of `size` bytes where it is: the contents stay, up to the lesser of both.
-   * False if that cannot be, and nothing has changed.
+   * Makes the block at `p`, of `old` bytes, one of `size` bytes where it is: the contents stay, up to the lesser of
+   * both. False if that cannot be, and nothing has changed.
    */
   resize(this: Allocator<S, "resize">, p: Ptr, old: number, size: number): boolean {
     const { layer, state } = this._can("resize");
@@ -139,8 +139,8 @@ export class Allocator<in out S = unknown, in C extends Capability | "get" = any
   }
 
   /**
-   * Takes back all blocks got since `mark` gave `m`, which is spent then, as are those that came after it. A `RangeError`
-   * if `m` is no mark that is left.
+   * Takes back all blocks got since `mark` gave `m`, which is spent then, as are those that came after it. A
+   * `RangeError` if `m` is no mark that is left.
    */
   rewind(this: Allocator<S, "rewind">, m: Ptr): void {
     const { layer, state } = this._can("rewind");

@@ -38,8 +38,8 @@ export interface HeapOptions {
  * One `WebAssembly.Memory` that is handed out in pages.
  *
  * Read a view through the heap at each use (`heap.u32[p >>> 2]`): that is as fast as keeping it, and right after the
- * memory has grown, whoever grew it. Views are plain fields until someone asks for `heap.memory`; from then on, as
- * they may grow it too, they are accessors that look whether the view is stale (which costs a load and a comparison). The
+ * memory has grown, whoever grew it. Views are plain fields until someone asks for `heap.memory`; from then on, as they
+ * may grow it too, they are accessors that look whether the view is stale (which costs a load and a comparison). The
  * one growth that cannot be seen is that of a shared memory by WebAssembly code or in another thread: there, call
  * {@linkcode Heap.refresh}.
  *
@@ -154,8 +154,8 @@ export class Heap {
   }
 
   /**
-   * Makes the run of `n` pages at `p` one of `to` pages in place; false, and nothing changes, when it is to grow and the
-   * pages behind it are not free. A `RangeError` if there is no such run. O(log pages).
+   * Makes the run of `n` pages at `p` one of `to` pages in place; false, and nothing changes, when it is to grow and
+   * the pages behind it are not free. A `RangeError` if there is no such run. O(log pages).
    */
   resizePages(p: Ptr, n: number, to: number): boolean {
     assertInteger("resize pages", "address", p, 0, ADDRESS_SPACE - 1);

@@ -21,7 +21,8 @@ import { assertFunction, show } from "./errors.ts";
  * - `init`, `get` and `put` check nothing that costs time. Arguments are checked by the allocator that `init(layer)` in
  *   `region.ts` makes.
  *
- * An optional member is a capability: absent means "cannot". {@linkcode LayerWith} is the type of a layer that has some.
+ * An optional member is a capability: absent means "cannot". {@linkcode LayerWith} is the type of a layer that has
+ * some.
  */
 export interface Layer<in out S> {
   /** The heap that the blocks of this layer lie in. */
@@ -35,9 +36,9 @@ export interface Layer<in out S> {
   /** Gives everything back to the layer below. The state is not used again, except to be printed. */
   deinit(s: S): void;
   /**
-   * Address of a block of `size` bytes (0 to 2^32 - 1), or 0. `align` is a power of two up to 16, 16 when left out, that
-   * the caller is content with; a layer that packs blocks makes use of it, any other may ignore it. More than 16, up to
-   * `maxAlign`, is a promise: the block is so aligned.
+   * Address of a block of `size` bytes (0 to 2^32 - 1), or 0. `align` is a power of two up to 16, 16 when left out,
+   * that the caller is content with; a layer that packs blocks makes use of it, any other may ignore it. More than 16,
+   * up to `maxAlign`, is a promise: the block is so aligned.
    */
   get(s: S, size: number, align?: Alignment): Ptr;
   /** Takes back the block at `p`. `size` is the size in bytes that was asked for, or resized to. */
@@ -59,15 +60,18 @@ export interface Layer<in out S> {
   sizeOf?(s: S, p: Ptr): number;
   /** Takes all blocks back at once, and keeps their memory for what comes. */
   reset?(s: S): void;
-  /** What a request of `size` bytes takes in fact: asking for so many bytes costs no more. */
+  /**
+   * What a request of `size` bytes takes in fact: asking for so many bytes, aligned to 16 as usual, takes no more
+   * memory. At least `size`; of two sizes the larger one's is no less; and its own is itself.
+   */
   goodSize?(size: number): number;
   /** The greatest alignment in bytes, more than 16, that `get` can be asked for. Absent, it is 16. */
   readonly maxAlign?: number;
   /** A mark that {@linkcode Layer.rewind} goes back to, or 0 when memory cannot be had for it. */
   mark?(s: S): Ptr;
   /**
-   * Takes back all blocks got since `mark` gave `m`, which is spent then, as are those that came after it. Marks are gone
-   * back to last in, first out: a `RangeError` if `m` is none that is left.
+   * Takes back all blocks got since `mark` gave `m`, which is spent then, as are those that came after it. Marks are
+   * gone back to last in, first out: a `RangeError` if `m` is none that is left.
    */
   rewind?(s: S, m: Ptr): void;
   /** True when `get` writes to no block, so that what has come fresh from the heap is still zero. */
@@ -176,16 +180,17 @@ let serial = 0;
  * Makes a combinator of a factory: a function that makes a layer from the layer below and parameters.
  *
  * An engine attaches what it learns about a piece of code (which function is called here, which shape is read) to the
- * piece's place in the source. Were every stack to run the same source, each call to the layer below would be to "any of
- * them", and nothing would be inlined. So the combinator evaluates the factory's source text afresh for each distinct
- * composition, as a C++ template is compiled for each of its instantiations, and a stack becomes one piece of machine
- * code. The same arguments give the same layer object, so composing in a loop compiles once.
+ * piece's place in the source. Were every stack to run the same source, each call to the layer below would be to "any
+ * of them", and nothing would be inlined. So the combinator evaluates the factory's source text afresh for each
+ * distinct composition, as a C++ template is compiled for each of its instantiations, and a stack becomes one piece of
+ * machine code. The same arguments give the same layer object, so composing in a loop compiles once.
  *
- * A factory does well to take the functions that its hot paths call out of the layer below, `const { get, put } = base`,
- * as an engine inlines a constant most readily.
+ * A factory does well to take the functions that its hot paths call out of the layer below, `const { get, put } =
+ * base`, as an engine inlines a constant most readily.
  *
  * Therefore **a factory sees only its arguments and globals**. What it needs of its module it is given by name in
- * `names`; a name that it is not given is a `ReferenceError` or, if it is needed to compose, leaves it unspecialised. Where code cannot be generated (a content security policy), the factory itself is called: the same layer, only
+ * `names`; a name that it is not given is a `ReferenceError` or, if it is needed to compose, leaves it unspecialised.
+ * Where code cannot be generated (a content security policy), the factory itself is called: the same layer, only
  * slower.
  *
  * @example
@@ -253,8 +258,8 @@ export type Passable = Capability | "pristine" | "divisible" | "window";
 export type Passed<S> = Partial<Pick<Layer<S>, Passable>>;
 
 /**
- * The capabilities among `names` that `base` has, for a layer that passes them on unchanged and whose state holds that of
- * `base` as `base`. It is evaluated afresh with each factory that has it among its names.
+ * The capabilities among `names` that `base` has, for a layer that passes them on unchanged and whose state holds that
+ * of `base` as `base`. It is evaluated afresh with each factory that has it among its names.
  *
  * @example
  * ```ts
@@ -340,8 +345,8 @@ function figuresOf(layer: AnyLayer, s: unknown): string {
 }
 
 /**
- * A stack and its state for people: a line for each layer, the topmost first, with its parameters and its figures. Where a
- * layer stands on several, each of these stacks follows, indented, behind its name.
+ * A stack and its state for people: a line for each layer, the topmost first, with its parameters and its figures.
+ * Where a layer stands on several, each of these stacks follows, indented, behind its name.
  */
 export function describe(layer: AnyLayer, state: unknown): string {
   if (!isLayer(layer)) throw new TypeError(`Cannot describe as a stack: expected a layer, got ${show(layer)}`);
@@ -366,8 +371,8 @@ function linesOf(layer: AnyLayer, state: unknown, first: string, rest: string): 
 
 /**
  * A layer whose functions can be taken out of it: itself, or for a layer of somebody else's, whose functions may use
- * `this`, another around it, which lends no window: that may be a copy's of a layer with another `get`. A `TypeError` if
- * it is no layer.
+ * `this`, another around it, which lends no window: that may be a copy's of a layer with another `get`. A `TypeError`
+ * if it is no layer.
  */
 export function ownFunctions(base: AnyLayer): AnyLayer {
   if (instanceOf.has(base)) return base;

@@ -64,6 +64,7 @@ export { type Limit, limit } from "./layers/limit.ts";
 export { type Log, log } from "./layers/log.ts";
 export { type Must, must } from "./layers/must.ts";
 export type { Both, Paired } from "./layers/pair.ts";
+export type { Patience } from "./layers/patience.ts";
 export { type Pipe, pipe } from "./layers/pipe.ts";
 export { powersOfTwo, type Quantize, quantize } from "./layers/quantize.ts";
 export { arena, general, kingsley, lea, pool, reap } from "./layers/ready.ts";

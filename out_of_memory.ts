@@ -7,8 +7,8 @@
 import { formatBytes } from "./gauge.ts";
 
 /**
- * What `must(...)` and the functions of `std` throw when memory cannot be had. Nothing is lost, and the allocator goes on
- * working.
+ * What `must(...)` and the functions of `std` throw when memory cannot be had. Nothing is lost, and the allocator goes
+ * on working.
  */
 export class OutOfMemoryError extends Error {
   /** Bytes that were asked for. */

@@ -2,9 +2,10 @@
  * Page bookkeeping: which 4 KiB pages of a heap are free.
  *
  * Guarantees: address-ordered first fit, exact (memory is never asked to grow while a free run is long enough), every
- * freed run merges with free neighbours at once, and a run that was not handed out is refused. An aligned run is cut from
- * the first free run of that length if it has one in it, otherwise from the first that is so long that it must, otherwise
- * from the tail. Costs: O(1) at the tail of the memory, O(log pages) elsewhere; 12 bytes a page, kept outside the heap.
+ * freed run merges with free neighbours at once, and a run that was not handed out is refused. An aligned run is cut
+ * from the first free run of that length if it has one in it, otherwise from the first that is so long that it must,
+ * otherwise from the tail. Costs: O(1) at the tail of the memory, O(log pages) elsewhere; 12 bytes a page, kept outside
+ * the heap.
  *
  * ```
  *  0      first                          tail               limit
@@ -12,8 +13,8 @@
  *  |  ours |      |          |      |     | used and returned |
  * ```
  *
- * Free runs below the tail are found by a tree of maxima over the pages: the leaf of a page holds the length of the free
- * run that starts there, a node the longest run below it.
+ * Free runs below the tail are found by a tree of maxima over the pages: the leaf of a page holds the length of the
+ * free run that starts there, a node the longest run below it.
  *
  * @module
  */

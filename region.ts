@@ -1,7 +1,8 @@
 /**
  * Regions: the dynamic scopes in which an allocator serves every allocation.
  *
- * A program starts in the ground region. `enter` runs a function in a region of its own, `escape` in the region outside.
+ * A program starts in the ground region. `enter` runs a function in a region of its own, `escape` in the region
+ * outside.
  *
  * @module
  */
@@ -49,8 +50,8 @@ let depth = 0;
 const isAligned = isAlignment;
 
 /**
- * Runs `f` in a region: every allocation inside is served by `a`, which is closed on the way out, on every path. Returns
- * what `f` returns.
+ * Runs `f` in a region: every allocation inside is served by `a`, which is closed on the way out, on every path.
+ * Returns what `f` returns.
  *
  * Throws what `f` throws; a `LeakError` from closing `a`, if `f` did not throw; an `Error` if `a` is closed or has been
  * entered already; a `TypeError` if `f` is asynchronous, for which there is {@linkcode enterAsync}.
@@ -86,8 +87,8 @@ export function enter<S, T>(a: Allocator<S>, f: () => T): T {
  * Runs `f` with every allocation served by the region outside the current one: what it allocates outlives the current
  * region. Inside `escape`, `escape` goes further out. Returns what `f` returns.
  *
- * Throws an `Error` in the ground region, which has no outside, or if the region outside has been closed meanwhile, and a
- * `TypeError` if `f` is asynchronous.
+ * Throws an `Error` in the ground region, which has no outside, or if the region outside has been closed meanwhile, and
+ * a `TypeError` if `f` is asynchronous.
  *
  * @example
  * ```ts
@@ -111,8 +112,8 @@ export function escape<T>(f: () => T): T {
 }
 
 /**
- * Runs the asynchronous function `f` in a region that it keeps across every `await`, also when others run in between, each
- * in its own. `a` is closed when the promise that `f` returns settles.
+ * Runs the asynchronous function `f` in a region that it keeps across every `await`, also when others run in between,
+ * each in its own. `a` is closed when the promise that `f` returns settles.
  *
  * From the first call on, allocations outside any `enter` and `escape` look up their region, some nanoseconds each.
  *
@@ -189,8 +190,8 @@ export function request(size: number, align: number): Ptr {
 }
 
 /**
- * Gives the block at `p`, for which `size` bytes were asked, back to the current region. Whether it is one of that region's
- * is for its layers to notice: `mmap`, `batch` and `bigcache` do.
+ * Gives the block at `p`, for which `size` bytes were asked, back to the current region. Whether it is one of that
+ * region's is for its layers to notice: `mmap`, `batch` and `bigcache` do.
  */
 export function bytefree(p: Ptr, size: number): void {
   if (typeof p !== "number" || (p >>> 0) !== p || p === 0 || typeof size !== "number" || (size >>> 0) !== size) {
@@ -200,8 +201,8 @@ export function bytefree(p: Ptr, size: number): void {
 }
 
 /**
- * Makes the block at `p`, of `old` bytes, one of `size` bytes where it is, and returns true. False if the current region
- * cannot: then nothing has changed, and a new block, a copy and a `bytefree` do it (`std.realloc`).
+ * Makes the block at `p`, of `old` bytes, one of `size` bytes where it is, and returns true. False if the current
+ * region cannot: then nothing has changed, and a new block, a copy and a `bytefree` do it (`std.realloc`).
  */
 export function byteresize(p: Ptr, old: number, size: number): boolean {
   assertResize(p, old, size);

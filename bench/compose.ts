@@ -23,8 +23,8 @@ const rounds = readInteger("--rounds", flags.rounds, 300, LOOPS, 100_000);
 class Runner {
   readonly #stack: AnyLayer;
   /**
-   * Loops of their own, of source text of their own: text that an engine has seen shares what was learnt about it. Several,
-   * since how well one and the same is compiled and placed differs by a tenth.
+   * Loops of their own, of source text of their own: text that an engine has seen shares what was learnt about it.
+   * Several, since how well one and the same is compiled and placed differs by a tenth.
    */
   readonly #loops: { readonly pairs: typeof pairs; readonly ns: number[] }[];
   static #serial = 0;

@@ -72,8 +72,8 @@ export interface Exports {
 const ENOUGH = 4096;
 
 /**
- * An allocator in such a module. Its memory is made as large as it will be before anything is allocated, so that neither
- * growing it nor views that go stale cost it time; pages that are not touched cost nothing.
+ * An allocator in such a module. Its memory is made as large as it will be before anything is allocated, so that
+ * neither growing it nor views that go stale cost it time; pages that are not touched cost nothing.
  */
 export function peer(about: string, { memory, malloc, free, realloc }: Exports, growable = true): Contender {
   if (growable) memory.grow(ENOUGH);

@@ -1,6 +1,6 @@
 /**
- * `stats` fused by hand with the layer that it is over: what a compiler of templates would make of the composition. They
- * count what `stats` counts, and are not made by `layer()`, so that each has its code to itself anyway.
+ * `stats` fused by hand with the layer that it is over: what a compiler of templates would make of the composition.
+ * They count what `stats` counts, and are not made by `layer()`, so that each has its code to itself anyway.
  */
 
 import type { Gauge, Gauged, Layer, Window } from "../mod.ts";

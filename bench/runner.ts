@@ -13,8 +13,8 @@ export const LEAST_ROUNDS: number = LOOPS;
 export class Runner {
   readonly #stack: AnyLayer;
   /**
-   * Loops of their own, of source text of their own: text that an engine has seen shares what was learnt about it. Several,
-   * since how well one and the same is compiled and placed differs by a tenth.
+   * Loops of their own, of source text of their own: text that an engine has seen shares what was learnt about it.
+   * Several, since how well one and the same is compiled and placed differs by a tenth.
    */
   readonly #loops: { readonly pairs: typeof pairs; readonly ns: number[] }[];
   static #serial = 0;

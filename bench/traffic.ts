@@ -150,8 +150,8 @@ function swap(a: Malloc, s: unknown, slots: number, order: Int32Array, sizes: In
 export const churn: Workload = churning(1024, 1024, 100_000);
 
 /**
- * A program whose blocks grow as it goes on: gets blocks of ever larger sizes, up to four times the least of its time, and
- * puts random ones as soon as more than `budget` bytes are out.
+ * A program whose blocks grow as it goes on: gets blocks of ever larger sizes, up to four times the least of its time,
+ * and puts random ones as soon as more than `budget` bytes are out.
  */
 export function drifting(least: number, most: number, budget: number, ops: number): Workload {
   let order: Int32Array | undefined, sizes: Int32Array | undefined;

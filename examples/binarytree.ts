@@ -1,8 +1,8 @@
 /**
  * Binary trees, each in a region of its own: none is freed node by node, and nothing leaks.
  *
- * The workload is "binary-trees" of the Computer Language Benchmarks Game. `binarytree_manual.ts` is the same with every
- * node freed by hand.
+ * The workload is "binary-trees" of the Computer Language Benchmarks Game. `binarytree_manual.ts` is the same with
+ * every node freed by hand.
  *
  * Run: `deno run examples/binarytree.ts 16 --stack=arena`
  */

@@ -1,10 +1,10 @@
 /**
  * Which stack fits? The same server under three of them, and the figures that tell.
  *
- * A request makes a list of small blocks (what was asked) and a buffer that grows (its answer), and some of the answers go
- * to a cache, where they stay for many requests. So there are two kinds of lifetimes, as the histogram shows. The first
- * stack makes use of that: what belongs to a request comes from an arena that goes with it, and need not be freed block by
- * block; what is to stay is allocated with `escape`, outside of it, from `general()`.
+ * A request makes a list of small blocks (what was asked) and a buffer that grows (its answer), and some of the answers
+ * go to a cache, where they stay for many requests. So there are two kinds of lifetimes, as the histogram shows. The
+ * first stack makes use of that: what belongs to a request comes from an arena that goes with it, and need not be freed
+ * block by block; what is to stay is allocated with `escape`, outside of it, from `general()`.
  *
  * Run: `deno run examples/choose.ts 2000`
  */

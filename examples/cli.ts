@@ -13,8 +13,8 @@ export interface Args {
 }
 
 /**
- * Reads the arguments of a command. With `--help` it prints the help and exits; for a flag that the command does not know,
- * or words it does not take, it complains and exits. `known` flags take a value, `switches` do not.
+ * Reads the arguments of a command. With `--help` it prints the help and exits; for a flag that the command does not
+ * know, or words it does not take, it complains and exits. `known` flags take a value, `switches` do not.
  */
 export function readArgs(
   help: string,

@@ -1,9 +1,9 @@
 /**
  * `batch`: books every block, and puts those that are still out at `deinit`.
  *
- * Guarantees: after `deinit` nothing that went through this layer is out, and after `reset` neither. Costs: `get` and `put` O(1), amortised; the
- * ledger, 11 to 43 bytes a block, is kept apart from the blocks. Needs nothing of the layer below, of which the ledger is
- * a block.
+ * Guarantees: after `deinit` nothing that went through this layer is out, and after `reset` neither. Costs: `get` and
+ * `put` O(1), amortised; the ledger, 11 to 43 bytes a block, is kept apart from the blocks. Needs nothing of the layer
+ * below, of which the ledger is a block.
  *
  * @module
  */

@@ -1,13 +1,14 @@
 /**
  * `bigcache`: a cache of big blocks. Blocks that come back are kept to serve requests of about their size.
  *
- * Guarantees: sizes are rounded up to pages of 4 KiB; a request is served by a cached block of exactly its size if there
- * is one, or by cached blocks that adjoin and together are big enough but less than twice as big; up to 64 blocks are
- * cached, and one more evicts the smallest; `deinit` gives back everything, also what is still out. Costs: `get` and `put`
- * O(64); two ledgers, of 11 to 43 bytes a block each. Needs nothing of the layer below, which is worth caching if it is slow.
+ * Guarantees: sizes are rounded up to pages of 4 KiB; a request is served by a cached block of exactly its size if
+ * there is one, or by cached blocks that adjoin and together are big enough but less than twice as big; up to 64 blocks
+ * are cached, and one more evicts the smallest; `deinit` gives back everything, also what is still out. Costs: `get`
+ * and `put` O(64); two ledgers, of 11 to 43 bytes a block each. Needs nothing of the layer below, which is worth
+ * caching if it is slow.
  *
- * A block of the layer below is never split, so that it can be given back; a block that is served is a run of whole ones,
- * the shortest one that is big enough, and `put` finds that run again in the ledgers.
+ * A block of the layer below is never split, so that it can be given back; a block that is served is a run of whole
+ * ones, the shortest one that is big enough, and `put` finds that run again in the ledgers.
  *
  * @module
  */

@@ -4,7 +4,8 @@
  * Guarantees: a block is as many adjoining units as it needs, the first that are free; adjoining free units are one, so
  * nothing has to be merged. What does not fit is refused. Blocks can be resized in place. The run is taken at the first
  * `get` and given back at `deinit`. Costs: `get` looks at units / 32 words at most, from the first on that has a free
- * unit; `put` and `resize` at those of the block; 1 bit a unit, and rounding up to units. Needs nothing of the layer below.
+ * unit; `put` and `resize` at those of the block; 1 bit a unit, and rounding up to units. Needs nothing of the layer
+ * below.
  *
  * ```
  * run  | 0001 1111 0110 .. | unit | unit | unit | unit | ..
@@ -31,7 +32,8 @@ export interface Bitmap<S> {
 /**
  * Serves runs of adjoining units, out of `units` in all, each of `unit` bytes.
  *
- * Where a unit is 16 bytes, a block can be put in parts. `put` and `resize` of units that are not out throw a `RangeError` and change nothing.
+ * Where a unit is 16 bytes, a block can be put in parts. `put` and `resize` of units that are not out throw a
+ * `RangeError` and change nothing.
  *
  * @param base The layer below
  * @param unit Bytes in a unit, a multiple of 16

@@ -1,15 +1,15 @@
 /**
- * `bonwick`: a slab allocator for general use, after Bonwick's "The Slab Allocator" (USENIX 1994) and Bonwick and Adams'
- * "Magazines and Vmem" (USENIX 2001).
+ * `bonwick`: a slab allocator for general use, after Bonwick's "The Slab Allocator" (USENIX 1994) and Bonwick and
+ * Adams' "Magazines and Vmem" (USENIX 2001).
  *
- * Guarantees: small blocks (up to 2048 bytes) come from buckets of a power of two, 16 bytes up. A bucket serves from its
- * magazine, a stack of up to 63 free blocks, which is half filled from and half emptied to slabs. Empty slabs are kept for
- * any bucket to use, and given back once more than two spans are wholly empty. Big blocks come straight from the layer
- * below. `deinit` gives back everything that is still out. Costs: O(1), amortised over half a magazine; 32 bytes a slab of
- * 16 KiB, and rounding up to the bucket. Needs nothing of the layer below.
+ * Guarantees: small blocks (up to 2048 bytes) come from buckets of a power of two, 16 bytes up. A bucket serves from
+ * its magazine, a stack of up to 63 free blocks, which is half filled from and half emptied to slabs. Empty slabs are
+ * kept for any bucket to use, and given back once more than two spans are wholly empty. Big blocks come straight from
+ * the layer below. `deinit` gives back everything that is still out. Costs: O(1), amortised over half a magazine; 32
+ * bytes a slab of 16 KiB, and rounding up to the bucket. Needs nothing of the layer below.
  *
- * Slabs are aligned to their size, so that the slab of a block is found by masking its address. They are cut from spans of
- * 16, of which one is lost at the most if the layer below does not align the span so.
+ * Slabs are aligned to their size, so that the slab of a block is found by masking its address. They are cut from spans
+ * of 16, of which one is lost at the most if the layer below does not align the span so.
  *
  * ```
  * span  | .. | slab | slab | slab | ...                                   256 KiB, from the layer below
@@ -29,9 +29,9 @@ export interface Bonwick<S> {
   /** State of the layer below, which books the spans and the big blocks. */
   base: S;
   /**
-   * The magazines. A bucket goes by the leading zeros of its size, 21 to 28. Word `bucket` is the index of the top of its
-   * magazine, which is a row of 64 words: a 0 that says "empty", then addresses of free blocks. What is too big for any
-   * bucket finds a row that is both empty and full.
+   * The magazines. A bucket goes by the leading zeros of its size, 21 to 28. Word `bucket` is the index of the top of
+   * its magazine, which is a row of 64 words: a 0 that says "empty", then addresses of free blocks. What is too big for
+   * any bucket finds a row that is both empty and full.
    */
   magazines: Uint32Array;
   /** By bucket less 21: address of the first slab of a list of those with free blocks, or 0. */

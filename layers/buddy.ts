@@ -2,12 +2,12 @@
  * `buddy`: the binary buddy system, after Knuth (The Art of Computer Programming 1, 2.5). Blocks are powers of two; one
  * that is too big is split into two buddies, and two free buddies merge.
  *
- * Guarantees: a block of 2^n bytes is aligned to 2^n; requests beyond a span are passed on. Free buddies merge at once, so
- * after everything was put at most one span is kept, in one piece. A block can be asked to be aligned to up to a span, and
- * shrinks, and grows into its free upper buddies, in place. `deinit` gives all spans back. Costs: `get`, `put` and
- * `resize` O(log (span / least)), `owns` O(1); rounding up to a power of two, a bit for each `least` bytes, and 4 bytes
- * for each span that the addresses up to the topmost one have room for. Needs alignment to a span of the layer below,
- * which `mmap` and `align` have.
+ * Guarantees: a block of 2^n bytes is aligned to 2^n; requests beyond a span are passed on. Free buddies merge at once,
+ * so after everything was put at most one span is kept, in one piece. A block can be asked to be aligned to up to a
+ * span, and shrinks, and grows into its free upper buddies, in place. `deinit` gives all spans back. Costs: `get`,
+ * `put` and `resize` O(log (span / least)), `owns` O(1); rounding up to a power of two, a bit for each `least` bytes,
+ * and 4 bytes for each span that the addresses up to the topmost one have room for. Needs alignment to a span of the
+ * layer below, which `mmap` and `align` have.
  *
  * ```
  * order 3  | span                                          |      blocks of `least << order` bytes
@@ -17,8 +17,8 @@
  * pairs    0 | 0 1 | 0 0 0 1                                    1: just one of both buddies is a free block
  * ```
  *
- * Blocks carry no tags: `put` knows the order from the size, and the bit of the pair says whether the buddy is free. What
- * is aligned to more than its size is the lower end of a larger block, of which the rest is free.
+ * Blocks carry no tags: `put` knows the order from the size, and the bit of the pair says whether the buddy is free.
+ * What is aligned to more than its size is the lower end of a larger block, of which the rest is free.
  *
  * @module
  */
@@ -44,8 +44,8 @@ export interface Buddy<S> {
 /**
  * Serves blocks of powers of two, from `least` to `span` bytes; larger ones go to `base`.
  *
- * It has `owns` and `reset` where `base` has them, which has to do it for the larger blocks. A block that is put twice, or
- * with a size of another order, is not found out.
+ * It has `owns` and `reset` where `base` has them, which has to do it for the larger blocks. A block that is put twice,
+ * or with a size of another order, is not found out.
  *
  * @param base The layer below. It has to align to `span`
  * @param least Bytes in the smallest block, a power of two from 16 to `span`. Default 16

@@ -3,8 +3,8 @@
  *
  * Costs nothing. Needs nothing of the layer below, and has the capabilities that it has.
  *
- * A layer that remembers nothing uses the state of the layer below, as this one does. One that does remember something has
- * a state that holds the other as `base`: `init: () => ({ base: base.init(), calls: 0 })`, and passes on `s.base`.
+ * A layer that remembers nothing uses the state of the layer below, as this one does. One that does remember something
+ * has a state that holds the other as `base`: `init: () => ({ base: base.init(), calls: 0 })`, and passes on `s.base`.
  *
  * @module
  */

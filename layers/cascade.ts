@@ -1,11 +1,11 @@
 /**
  * `cascade`: as many instances of the layer below as it takes.
  *
- * Guarantees: a request is refused only when every instance and a fresh one refuse it; an instance that becomes empty is
- * closed, but for the one that did so last, which is reset if it can be, and kept. Costs: a call of `owns` a `put`, where
- * the instance in front has the room and the block; O(instances) otherwise, which moves the one that has it to the front;
- * a reset when an instance becomes empty; no bytes of the heap. Needs `owns` of the layer below, which is the template of
- * the instances, and should be bounded: an instance that never refuses stays the only one.
+ * Guarantees: a request is refused only when every instance and a fresh one refuse it; an instance that becomes empty
+ * is closed, but for the one that did so last, which is reset if it can be, and kept. Costs: a call of `owns` a `put`,
+ * where the instance in front has the room and the block; O(instances) otherwise, which moves the one that has it to
+ * the front; a reset when an instance becomes empty; no bytes of the heap. Needs `owns` of the layer below, which is
+ * the template of the instances, and should be bounded: an instance that never refuses stays the only one.
  *
  * The state holds a JavaScript array, of the instances other than the one in front. A printed stack shows that one.
  *

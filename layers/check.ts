@@ -37,8 +37,8 @@ export class LeakError extends Error {
 }
 
 /**
- * Throws a {@linkcode LeakError} at `deinit`, after the layers below are closed, unless what their gauge counted out has
- * all been counted in.
+ * Throws a {@linkcode LeakError} at `deinit`, after the layers below are closed, unless what their gauge counted out
+ * has all been counted in.
  *
  * @example
  * ```ts

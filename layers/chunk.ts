@@ -2,13 +2,13 @@
  * `chunk`: an arena. Bumps a pointer through chunks that it takes from the layer below.
  *
  * Guarantees: blocks lie behind one another, in the order of their requests, while a chunk lasts; `deinit` gives every
- * chunk back; `reset` and `rewind` keep chunks for what comes, and what is done again takes no more memory. A spare chunk
- * goes back when an oversize block that none of them holds needs memory, and all do before a request is refused. The last
- * block can be resized in place. Costs: `get` is an addition and a comparison; `put` does nothing, so memory comes back
- * with the arena, a reset or a mark only; `reset` and `owns` are O(chunks), which is O(log bytes) where chunks grow.
- * Overhead is the padding up to the alignment, 16 bytes a chunk, 16 a mark, and what is left of a chunk when the next
- * request does not fit (nothing when the next chunk adjoins: it is then one with the last). Needs nothing of the layer
- * below.
+ * chunk back; `reset` and `rewind` keep chunks for what comes, and what is done again takes no more memory. A spare
+ * chunk goes back when an oversize block that none of them holds needs memory, and all do before a request is refused.
+ * The last block can be resized in place. Costs: `get` is an addition and a comparison; `put` does nothing, so memory
+ * comes back with the arena, a reset or a mark only; `reset` and `owns` are O(chunks), which is O(log bytes) where
+ * chunks grow. Overhead is the padding up to the alignment, 16 bytes a chunk, 16 a mark, and what is left of a chunk
+ * when the next request does not fit (nothing when the next chunk adjoins: it is then one with the last). Needs nothing
+ * of the layer below.
  *
  * ```
  *         chunk                                  chunk of its own, for an oversize block

@@ -1,17 +1,17 @@
 /**
- * `coalesce`: splits and merges. A block that comes back merges at once with the free memory on both sides, and a request
- * is cut from the free block that fits it well.
+ * `coalesce`: splits and merges. A block that comes back merges at once with the free memory on both sides, and a
+ * request is cut from the free block that fits it well.
  *
- * Guarantees: two free blocks never adjoin; sizes are rounded up to 16 bytes and blocks have no header, so a block of 16
- * bytes takes 16; a span all of whose blocks are free is given back (the last one at the latest when it has been emptied
- * 64 times); part of a block may be put, and blocks that adjoin as one. Costs: O(1) for `get`, `put` and
- * `resize`, O(log bytes) where a span comes or goes; one bit for 16 bytes, kept outside the heap, 4 KiB a state. Needs
- * nothing of the layer below; with `resize` there, one span grows in place.
+ * Guarantees: two free blocks never adjoin; sizes are rounded up to 16 bytes and blocks have no header, so a block of
+ * 16 bytes takes 16; a span all of whose blocks are free is given back (the last one the first time at once; if it is
+ * emptied again and again, every 64th time at the latest); part of a block may be put, and blocks that adjoin as one.
+ * Costs: O(1) for `get`, `put` and `resize`, O(log bytes) where a span comes or goes; one bit for 16 bytes, kept
+ * outside the heap, and 4 KiB a state. Needs nothing of the layer below; with `resize` there, one span grows in place.
  *
- * Free blocks are kept in bins by size, found through two levels of bit maps (Masmano, Ripoll, Crespo and Real, "TLSF: a
- * new dynamic memory allocator for real-time systems", ECRTS 2004): of each multiple of 16 up to 496 bytes a bin, above
- * that 32 bins to each power of two. Instead of the usual boundary tags, which would take a word of each block and with it
- * its alignment, a bit map marks where free blocks begin and end; a free block has its size at both ends.
+ * Free blocks are kept in bins by size, found through two levels of bit maps (Masmano, Ripoll, Crespo and Real, "TLSF:
+ * a new dynamic memory allocator for real-time systems", ECRTS 2004): of each multiple of 16 up to 496 bytes a bin,
+ * above that 32 bins to each power of two. Instead of the usual boundary tags, which would take a word of each block
+ * and with it its alignment, a bit map marks where free blocks begin and end; a free block has its size at both ends.
  *
  * ```
  * span | record | block | free | block | block | free, not in a bin |     from the layer below
@@ -25,9 +25,10 @@
 import { assertInteger } from "../errors.ts";
 import type { Ptr } from "../heap.ts";
 import { type AnyLayer, type Layer, layer, type LayerWith, type StateOf } from "../layer.ts";
+import { isSpent, type Patience } from "./patience.ts";
 
 /** State of {@linkcode coalesce}. Sizes are in units of 16 bytes, where nothing else is said. */
-export interface Coalesce<S> {
+export interface Coalesce<S> extends Patience {
   /** State of the layer below. */
   base: S;
   /** Address of the first free byte behind all blocks of the newest span. */
@@ -52,10 +53,6 @@ export interface Coalesce<S> {
   origin: number;
   /** What a block could not be resized to in place, last of all, or 0: the next request for so much is to move it. */
   moving: number;
-  /** How often the last span may still become empty before it is given back, and how often from then on. */
-  patience: number;
-  /** See `patience`. */
-  penalty: number;
 }
 
 /**
@@ -277,8 +274,7 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
     /** Once nothing is out: gives back the last span, unless it is small and becomes empty again and again. */
     const rest = (s: Coalesce<S>): void => {
       if (s.held > bytes) s.patience = s.penalty = 0;
-      if (s.patience-- > 0) return;
-      s.penalty = s.patience = Math.min(2 * s.penalty + 1, 63);
+      if (!isSpent(s)) return;
       forget(s);
       while (s.spans !== 0) dropSpan(s, s.spans);
     };
@@ -452,7 +448,7 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
     };
 
     const cannot = (s: Coalesce<S>, to: number): false => {
-      if (to >= EXACT) s.moving = to; // what is small seldom grows so far that it would be worth the room
+      if (to >= EXACT && to !== Infinity) s.moving = to; // what is small seldom grows so far that it would be worth the room
       return false;
     };
 
@@ -527,5 +523,5 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
       divisible: true,
     };
   },
-  { assertInteger },
+  { assertInteger, isSpent },
 );

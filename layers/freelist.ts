@@ -2,9 +2,9 @@
  * `freelist`: keeps blocks of one size that come back, and serves them again, the last one first.
  *
  * Guarantees: a request is served from the list while it holds anything; at most `bound` bytes are kept there; what is
- * kept goes back at `deinit`. Costs: O(1), two loads and two stores; nothing for a block, as the list runs
- * through the free ones. Needs nothing of the layer below; if that takes back parts of blocks (`divisible`, as `coalesce`
- * does), it is asked for `batch` bytes at a time.
+ * kept goes back at `deinit`. Costs: O(1), two loads and two stores; nothing for a block, as the list runs through the
+ * free ones. Needs nothing of the layer below; if that takes back parts of blocks (`divisible`, as `coalesce` does), it
+ * is asked for `batch` bytes at a time.
  *
  * ```
  * head -> | next | free | -> | next | free | -> 0

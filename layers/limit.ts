@@ -2,8 +2,8 @@
  * `limit`: a quota of bytes and of calls.
  *
  * Guarantees: no more than so many bytes, as they were asked for, are out at a time, and no more than so many calls of
- * `get` are served in all; what exceeds is refused before the layer below is asked. Costs: a comparison and an addition.
- * Needs nothing of the layer below.
+ * `get` are served in all; what exceeds is refused before the layer below is asked. Costs: a comparison and an
+ * addition. Needs nothing of the layer below.
  *
  * @module
  */
@@ -22,8 +22,8 @@ export interface Limit<S> {
 }
 
 /**
- * Serves from `base` while no more than `bytes` bytes are out and no more than `calls` calls were served. A request that
- * exceeds either gives 0, and a block does not grow beyond the quota in place.
+ * Serves from `base` while no more than `bytes` bytes are out and no more than `calls` calls were served. A request
+ * that exceeds either gives 0, and a block does not grow beyond the quota in place.
  *
  * @param base The layer below
  * @param bytes Bytes out at a time, 0 to 2^32, or `Infinity`
@@ -51,7 +51,7 @@ export const limit: <L extends AnyLayer>(
   calls?: number,
 ) => LayerWith<
   Limit<StateOf<L>>,
-  Kept<L, "gauge" | "resize" | "owns" | "sizeOf" | "reset" | "goodSize" | "maxAlign">
+  Kept<L, "gauge" | "resize" | "owns" | "sizeOf" | "reset" | "maxAlign">
 > = layer(
   function limit<S>(base: Layer<S>, bytes: number, calls = Infinity): Layer<Limit<S>> {
     if (bytes !== Infinity) assertInteger("compose limit", "bytes out at a time", bytes, 0, 2 ** 32);
@@ -86,8 +86,6 @@ export const limit: <L extends AnyLayer>(
           s.live = 0;
         },
       }),
-      // What cannot be served costs more than what can
-      ...(base.goodSize && { goodSize: (size) => Math.min(base.goodSize!(size), Math.max(size, bytes)) }),
       ...pass(base, "gauge", "owns", "sizeOf", "maxAlign", "pristine"),
     };
   },

@@ -1,9 +1,9 @@
 /**
  * `log`: tells a sink of every event, in a line that people and programs can read.
  *
- * Guarantees: an event is logged after it has happened; a call that throws is not. If the sink throws, its error comes out
- * of the call and no block is lost. The log of one state can be replayed: `parseLog` in `testing/`. Costs: a string and a
- * call of the sink for each event. Needs nothing of the layer below, and has the capabilities that it has.
+ * Guarantees: an event is logged after it has happened; a call that throws is not. If the sink throws, its error comes
+ * out of the call and no block is lost. The log of one state can be replayed: `parseLog` in `testing/`. Costs: a string
+ * and a call of the sink for each event. Needs nothing of the layer below, and has the capabilities that it has.
  *
  * Words are set apart by one space; numbers are decimal, sizes and alignments in bytes.
  *
@@ -30,9 +30,9 @@ export type Log<S> = S;
 /**
  * Calls `sink` with a line for every event, and passes every request on.
  *
- * Where the sink throws, `init`, `get` and `mark` are undone. So is a `resize`, by resizing back: what a block had shrunk
- * by may have lost its contents, and one that cannot grow back where it is, as in an arena, keeps the smaller size. The
- * others have happened.
+ * Where the sink throws, `init`, `get` and `mark` are undone. So is a `resize`, by resizing back: what a block had
+ * shrunk by may have lost its contents, and one that cannot grow back where it is, as in an arena, keeps the smaller
+ * size. The others have happened.
  *
  * @param base The layer below
  * @param sink Takes the lines, which do not end in a line feed. A JavaScript function, which the layer holds, and all its states

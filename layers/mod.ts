@@ -26,6 +26,7 @@ export { type Limit, limit } from "./limit.ts";
 export { type Log, log } from "./log.ts";
 export { type Must, must } from "./must.ts";
 export type { Both, Paired } from "./pair.ts";
+export type { Patience } from "./patience.ts";
 export { type Pipe, pipe } from "./pipe.ts";
 export { powersOfTwo, type Quantize, quantize } from "./quantize.ts";
 export { arena, general, kingsley, lea, pool, reap } from "./ready.ts";

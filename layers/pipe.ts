@@ -1,8 +1,8 @@
 /**
  * `pipe`: serves from the enclosing region, as of `init`.
  *
- * Costs a call through that region's allocator. There is no layer below: the blocks are the region's, and stay out until
- * they are put, or that region closes. The state holds its allocator, which is a JavaScript object.
+ * Costs a call through that region's allocator. There is no layer below: the blocks are the region's, and stay out
+ * until they are put, or that region closes. The state holds its allocator, which is a JavaScript object.
  *
  * @module
  */

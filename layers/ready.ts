@@ -27,7 +27,8 @@ const list = <L extends AnyLayer>(base: L): ReturnType<typeof freelist<L>> => fr
 
 /**
  * For general use, memory and time in balance: small blocks from magazines and slabs, larger ones from what splits and
- * merges, huge ones (above 256 KiB) straight from pages. Once all blocks have come back, all memory has.
+ * merges, huge ones (above 256 KiB) straight from pages. Once all blocks have come back, all memory has, unless that
+ * happens again and again: then a span is kept in between.
  *
  * @param heap Where the memory comes from. Default: the program's default heap
  *
@@ -48,8 +49,8 @@ export const general = (
   split(HUGE, slabs(coalesce(mmap(heap))), mmap(heap));
 
 /**
- * As Doug Lea's malloc: quick lists of some blocks for small sizes, over what splits and merges; huge blocks (above 256 KiB)
- * straight from pages. Takes the least memory.
+ * As Doug Lea's malloc: quick lists of some blocks for small sizes, over what splits and merges; huge blocks (above 256
+ * KiB) straight from pages. Takes the least memory.
  *
  * @param heap Where the memory comes from. Default: the program's default heap
  *

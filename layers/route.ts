@@ -1,11 +1,11 @@
 /**
  * `split` and `route`: a request goes to one of two layers, by its size.
  *
- * Guarantees: `get` and `put` of a size go to the same layer, and to no other; where that has no memory, `get` returns 0.
- * A block is resized in place only if both sizes go to the same layer. Costs: a comparison for `split`, a call of the
- * predicate for `route`, which an engine inlines; no bytes. Needs nothing of the layers below but that they are over the
- * same heap, and has the capabilities that both have (`sizeOf` asks the one that owns the block, so the first must have
- * `owns`; `route` has no `goodSize`).
+ * Guarantees: `get` and `put` of a size go to the same layer, and to no other; where that has no memory, `get` returns
+ * 0. A block is resized in place only if both sizes go to the same layer. Costs: a comparison for `split`, a call of
+ * the predicate for `route`, which an engine inlines; no bytes. Needs nothing of the layers below but that they are
+ * over the same heap, and has the capabilities that both have (`sizeOf` asks the one that owns the block, so the first
+ * must have `owns`; `route` has no `goodSize`).
  *
  * @module
  */
@@ -26,8 +26,8 @@ export interface Route<A, B> {
 export type Split<A, B> = Route<A, B>;
 
 /**
- * Sends requests of the sizes for which `predicate` is true to `first`, the others to `second`. For more than two layers,
- * nest it.
+ * Sends requests of the sizes for which `predicate` is true to `first`, the others to `second`. For more than two
+ * layers, nest it.
  *
  * @param predicate Whether a size in bytes, 0 to 2^32 - 1, is the first layer's. It must answer the same for the same
  *   size every time. Each function makes a layer of its own: in a loop, compose with one that is made outside

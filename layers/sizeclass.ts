@@ -1,11 +1,12 @@
 /**
- * `sizeclass`: segregates requests by size. Each class of sizes is served by a state of its own of one layer, which sees
- * requests of one size only; what is larger than any class comes from the layer below.
+ * `sizeclass`: segregates requests by size. Each class of sizes is served by a state of its own of one layer, which
+ * sees requests of one size only; what is larger than any class comes from the layer below.
  *
  * Guarantees: a request goes to the smallest class that holds it, and is rounded up to that. When nothing is out any
- * more, what the classes keep goes back to a layer below that merges it (`divisible`). Costs: a load from a table of a byte for each 16 bytes of
- * the largest class, and a count. All classes, and what is larger, share one state of the layer below, of which nothing is
- * needed.
+ * more, what the classes keep goes back to a layer below that merges it (`divisible`; the first time at once, if that
+ * happens again and again, every 64th time at the latest). Costs: a load from a table of a byte for each 16 bytes of
+ * the largest class, and a count. All classes, and what is larger, share one state of the layer below, of which nothing
+ * is needed.
  *
  * ```
  * size -> map -> classes | 16 | 32 | 48 | ... | 512 |       a state of the layer that `make` gives, for each
@@ -28,19 +29,16 @@ import {
   ownFunctions,
   type StateOf,
 } from "../layer.ts";
+import { isSpent, type Patience } from "./patience.ts";
 
 /** State of {@linkcode sizeclass}; `C` is that of a class. */
-export interface Sizeclass<S, C> {
+export interface Sizeclass<S, C> extends Patience {
   /** State of the layer below, shared by all classes. */
   base: S;
   /** State of each class, from the smallest on. */
   classes: C[];
   /** Blocks that are out. */
   out: number;
-  /** How often nothing may be out before the classes give back what they keep, and how often from then on. */
-  patience: number;
-  /** See `patience`. */
-  penalty: number;
 }
 
 /**
@@ -115,8 +113,7 @@ export const sizeclass: <L extends AnyLayer, C extends AnyLayer>(
 
     /** Once nothing is out: makes the classes give back what they keep, to merge, unless that happens again and again. */
     const rest = (s: Sizeclass<S, C>): void => {
-      if (base.divisible !== true || s.patience-- > 0) return;
-      s.penalty = s.patience = Math.min(2 * s.penalty + 1, 63);
+      if (base.divisible !== true || !isSpent(s)) return;
       for (const c of s.classes) one.deinit(c);
       fresh(s);
     };
@@ -160,6 +157,7 @@ export const sizeclass: <L extends AnyLayer, C extends AnyLayer>(
       goodSize: (size) => size > LARGEST ? base.goodSize?.(size) ?? size : sizes[map[(size + 15) >>> 4]],
       ...(base.reset && {
         reset: (s) => {
+          for (const c of s.classes) one.deinit(c); // what they have need not all be from the layer below
           base.reset!(s.base);
           fresh(s);
           s.out = 0;
@@ -171,5 +169,5 @@ export const sizeclass: <L extends AnyLayer, C extends AnyLayer>(
       ...(base.maxAlign && one.maxAlign && { maxAlign: Math.min(base.maxAlign, one.maxAlign) }),
     };
   },
-  { assertFunction, assertInteger, isLayer, ownFunctions, show },
+  { assertFunction, assertInteger, isLayer, isSpent, ownFunctions, show },
 );

@@ -2,10 +2,10 @@
  * `slab`: blocks of one size, cut from slabs that are aligned to their size, so that the slab of a block is found by
  * masking its address.
  *
- * Guarantees: requests of up to `size` bytes are served by blocks of that size; larger ones are passed on. A slab without
- * a block that is out is given back, but for the current one, the only one that a request takes from. `deinit` gives all
- * slabs back. Costs: `get`, `put` and `owns` O(1), amortised over a slab; 36 to 40 bytes a slab, and what is left behind
- * its last block. Needs alignment to the size of a slab of the layer below, which `mmap` and `align` have.
+ * Guarantees: requests of up to `size` bytes are served by blocks of that size; larger ones are passed on. A slab
+ * without a block that is out is given back, but for the current one, the only one that a request takes from. `deinit`
+ * gives all slabs back. Costs: `get`, `put` and `owns` O(1), amortised over a slab; 36 to 40 bytes a slab, and what is
+ * left behind its last block. Needs alignment to the size of a slab of the layer below, which `mmap` and `align` have.
  *
  * ```
  * slab  | next, prev, free, used, index | block | block | .. | rest |

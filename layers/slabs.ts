@@ -4,10 +4,11 @@
  * Guarantees: blocks of up to `largest` bytes are rounded up to a multiple of 16; a block that comes back is served again
  * first. Blocks of up to `tiny` bytes come from slabs of their size, which go back when none of their blocks is out; larger
  * ones come from the layer below and go back there, where they can merge. What waits in the magazine of a size is at most
- * a 256th of what is out, but 512 bytes, of tiny ones 8 KiB, or two blocks anyway, and 128 blocks at most; when nothing is out
- * any more, all goes back (at the latest when that has happened 64 times). Costs: O(1), amortised over half a
- * magazine; 32 bytes a slab, and its rest; a slab for a tiny block aligned to more than 16. Needs a layer below that is `divisible`, resizes and aligns, as `coalesce`
- * does: a slab is aligned to its size, so that the slab of a block is found by masking.
+ * a 1024th of what is out, but 512 bytes, of tiny ones 4 KiB, or two blocks anyway, and 64 blocks at most; a magazine that
+ * is not in use is emptied after a while; when nothing is out any more, all goes back (the first time at once; if that
+ * happens again and again, every 64th time at the latest). Costs: O(1), amortised over half a magazine; 32 bytes a slab,
+ * and its rest; a slab for a tiny block aligned to more than 16. Needs a layer below that is `divisible`, resizes and
+ * aligns, as `coalesce` does: a slab is aligned to its size, so that the slab of a block is found by masking.
  *
  * After Bonwick, "The Slab Allocator" (USENIX 1994), and Bonwick and Adams, "Magazines and Vmem" (USENIX 2001).
  *
@@ -24,14 +25,15 @@
 import { assertInteger, assertPowerOfTwo } from "../errors.ts";
 import type { Ptr } from "../heap.ts";
 import { type Aligning, type Kept, type Layer, layer, type LayerWith, pass, type StateOf } from "../layer.ts";
+import { isSpent, type Patience } from "./patience.ts";
 
 /** State of {@linkcode slabs}. Sizes are in units of 16 bytes. */
-export interface Slabs<S> {
+export interface Slabs<S> extends Patience {
   /** State of the layer below. */
   base: S;
   /**
-   * The magazines. Word `i` is the index of the top of the magazine for blocks of `i` units, whose words are a 0 that says
-   * "empty", then addresses of free blocks, and a 1 that says "full". Of 0 units it is always both.
+   * The magazines. Word `i` is the index of the top of the magazine for blocks of `i` units, whose words are a 0 that
+   * says "empty", then addresses of free blocks, and a 1 that says "full". Of 0 units it is always both.
    */
   magazines: Uint32Array;
   /** By size: blocks that the magazine has room for now. */
@@ -40,21 +42,23 @@ export interface Slabs<S> {
   partial: Uint32Array;
   /** By size: address of the first slab of a list of those without free blocks, or 0. */
   full: Uint32Array;
-  /** What is out, in units. */
-  out: number;
-  /** How often nothing may be out before all goes back, and how often from then on. */
-  patience: number;
-  /** See `patience`. */
-  penalty: number;
+  /** By size: the top of the magazine when it was looked at last. */
+  seen: Uint32Array;
+  /** Requests that no magazine could serve: from time to time one makes idle blocks go back. */
+  turn: number;
+  /** What has been got, in units: a 32-bit word, which wraps. Two counts, as one would be the bottleneck of a pair. */
+  taken: number;
+  /** What has come back, in units, likewise. */
+  returned: number;
 }
 
 /**
  * Serves small blocks from magazines and slabs, and what is larger from the layer below.
  *
  * @param base The layer below: `coalesce(...)`, or another that is divisible, resizes and aligns to `bytes`
- * @param largest Bytes in the largest block that waits in a magazine, a multiple of 16 up to 4096. Default 256
- * @param tiny Bytes in the largest block that comes from a slab, a multiple of 16 up to `largest` and a sixteenth of a slab.
- *   Default 96, or `largest` where that is less
+ * @param largest Bytes in the largest block that waits in a magazine, a multiple of 16 up to 4096. Default 192
+ * @param tiny Bytes in the largest block that comes from a slab, a multiple of 16 up to `largest` and an eighth of a slab.
+ *   Default 80, or `largest` where that is less
  * @param bytes Bytes in a slab, a power of two from 1024 to 65536. Default 2048
  *
  * @example
@@ -75,8 +79,8 @@ export interface Slabs<S> {
 // deno-lint-ignore no-explicit-any
 export const slabs = <L extends LayerWith<any, "resize" | "maxAlign">>(
   base: L,
-  largest = 256,
-  tiny: number = largest < 96 ? largest : 96,
+  largest = 192,
+  tiny: number = largest < 80 ? largest : 80,
   bytes = 2048,
 ): LayerWith<Slabs<StateOf<L>>, "resize" | "goodSize" | "maxAlign" | Kept<L, "reset" | "owns">> =>
   over(base, largest, tiny, bytes);
@@ -97,9 +101,11 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
     assertPowerOfTwo("compose slabs", "bytes in a slab", bytes, 65536);
     assertInteger("compose slabs", "bytes in a slab", bytes, 1024, 65536);
     assertInteger("compose slabs", "bytes in the largest block", largest, 16, 4096);
-    assertInteger("compose slabs", "bytes in the largest tiny block", tiny, 16, Math.min(largest, bytes / 16));
+    assertInteger("compose slabs", "bytes in the largest tiny block", tiny, 16, Math.min(largest, bytes / 8));
     if (largest % 16 !== 0 || tiny % 16 !== 0) {
-      throw new RangeError(`Cannot compose slabs: bytes in a block must be a multiple of 16, got ${largest} and ${tiny}`);
+      throw new RangeError(
+        `Cannot compose slabs: bytes in a block must be a multiple of 16, got ${largest} and ${tiny}`,
+      );
     }
     if (base.divisible !== true || base.resize === undefined || !(base.maxAlign >= bytes)) {
       throw new TypeError(
@@ -108,9 +114,10 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
     }
     const { heap, put: basePut, resize } = base, baseGet: Aligning<S>["get"] = base.get;
     const UNITS = largest / 16, EMPTY = 0, FULL = 1;
-    const MOST = 128, ROW = MOST + 2; // blocks, words
+    const MOST = 64, ROW = MOST + 2; // blocks, words
     const TINY = tiny / 16; // units
-    const LEAST = 32, SLABBED = 512, SHARE = 8; // units that may be kept of each size; a 256th of what is out, as a shift
+    const TURNS = 64; // requests of which one looks at a magazine
+    const LEAST = 32, SLABBED = 256, SHARE = 10; // units that may be kept of each size; a 1024th of what is out, as a shift
     const HEADER = 32, FREE = 0, FRESH = 1, USED = 2, NEXT = 3, PREV = 4; // bytes; words of a slab
 
     /** Units that a block counts as being out. */
@@ -130,7 +137,10 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
     /** Blocks that a magazine should have room for, as much as is out. A shift, as a division would take longer. */
     const roomFor = (s: Slabs<S>, units: number): number => {
       const least = units <= TINY ? SLABBED : LEAST;
-      return Math.min(MOST, Math.max(2, Math.max(least, s.out >>> SHARE) >>> (32 - Math.clz32(units - 1))));
+      return Math.min(
+        MOST,
+        Math.max(2, Math.max(least, (s.taken - s.returned | 0) >>> SHARE) >>> (32 - Math.clz32(units - 1))),
+      );
     };
 
     /** Changes the room of a magazine, which holds less than that. */
@@ -174,7 +184,7 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
       const slab = addSlab(s, s.full, units, bytes);
       if (slab === 0) return 0;
       heap.u32[(slab >>> 2) + USED] = 1;
-      return slab + Math.max(align, HEADER);
+      return slab + align;
     };
 
     const isFull = (at: number, size: number): boolean =>
@@ -199,8 +209,8 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
     };
 
     /**
-     * Fills the magazine with up to `n` blocks from below, and returns one more: a block and, if what is behind it is free,
-     * that many. So a hole that fits is used before anything larger is cut.
+     * Fills the magazine with up to `n` blocks from below, and returns one more: a block and, if what is behind it is
+     * free, that many. So a hole that fits is used before anything larger is cut.
      */
     const fillFromBelow = (s: Slabs<S>, units: number, n: number): Ptr => {
       const size = 16 * units, p = baseGet(s.base, size) >>> 0, { magazines } = s;
@@ -272,22 +282,33 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
       setRoom(s, units, room);
     };
 
+    const emptyMagazine = (s: Slabs<S>, units: number): void => {
+      const { magazines } = s, row = rowOf(units);
+      give(s, row + 1, magazines[units] + 1, units);
+      magazines[units] = row;
+    };
+
+    /** Looks at one magazine, in turn, and empties it if it has not been in use since the last time. */
+    const tend = (s: Slabs<S>): void => {
+      s.turn = (s.turn + 1) & 0xffff;
+      if ((s.turn & (TURNS - 1)) !== 0) return;
+      const { magazines, seen } = s, units = (s.turn / TURNS) % UNITS + 1;
+      if (magazines[units] === seen[units]) emptyMagazine(s, units);
+      seen[units] = magazines[units];
+    };
+
     const purge = (s: Slabs<S>): void => {
-      const { magazines } = s;
-      for (let units = 1; units <= UNITS; units++) {
-        give(s, rowOf(units) + 1, magazines[units] + 1, units);
-        magazines[units] = rowOf(units);
-      }
+      for (let units = 1; units <= UNITS; units++) emptyMagazine(s, units);
     };
 
     /** Once nothing is out: empties the magazines, unless that happens again and again. */
     const rest = (s: Slabs<S>): void => {
-      if (s.patience-- > 0) return;
-      s.penalty = s.patience = Math.min(2 * s.penalty + 1, 63);
+      if (!isSpent(s)) return;
       purge(s);
     };
 
     const slowGet = (s: Slabs<S>, size: number, align: number): Ptr => {
+      tend(s);
       if (size === 0) return get(s, 1, align); // whose magazine need not be empty
       const units = unitsOf(size);
       const p = size > largest || (align > 16 && size > tiny)
@@ -295,36 +316,42 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
         : align > 16
         ? getAligned(s, units, align)
         : fill(s, units);
-      if (p !== 0) s.out += units;
+      if (p !== 0) s.taken = (s.taken + units) | 0;
       return p;
     };
 
     const slowPut = (s: Slabs<S>, p: Ptr, size: number): void => {
-      if (size <= largest) {
-        if (size > 0) drain(s, (size + 15) >>> 4);
-        return put(s, p, size || 1);
+      const { magazines } = s, units = unitsOf(size);
+      if (size > largest) basePut(s.base, p, size);
+      else {
+        if (magazines[magazines[units] + 1] === FULL) drain(s, units);
+        magazines[++magazines[units]] = p;
       }
-      basePut(s.base, p, size);
-      s.out -= size >>> 4;
-      if (s.out === 0) rest(s);
+      s.returned = (s.returned + units) | 0;
+      if (s.returned === s.taken) rest(s);
     };
 
+    // All that is rare is one call, as each costs the loop around it: what is too large finds a magazine, that of 0 units,
+    // which is both empty and full
+
     const get = (s: Slabs<S>, size: number, align: number = 16): Ptr => {
-      if (size > largest || align > 16) return slowGet(s, size, align) >>> 0;
-      const { magazines } = s, units = (size + 15) >>> 4, top = magazines[units], p = magazines[top];
-      if (p === EMPTY) return slowGet(s, size, align) >>> 0;
+      const { magazines } = s,
+        units = size > largest ? 0 : (size + 15) >>> 4,
+        top = magazines[units],
+        p = magazines[top];
+      if (p === EMPTY || align > 16) return slowGet(s, size, align) >>> 0;
       magazines[units] = top - 1;
-      s.out += units;
+      s.taken = (s.taken + units) | 0;
       return p;
     };
 
     const put = (s: Slabs<S>, p: Ptr, size: number): void => {
-      if (size > largest) return slowPut(s, p, size);
-      const { magazines } = s, units = (size + 15) >>> 4, top = magazines[units] + 1;
-      if (magazines[top] === FULL) return slowPut(s, p, size);
+      const { magazines } = s, units = size > largest ? 0 : (size + 15) >>> 4, top = magazines[units] + 1;
+      const returned = (s.returned + units) | 0;
+      if (magazines[top] === FULL || returned === s.taken) return slowPut(s, p, size);
       magazines[top] = p;
       magazines[units] = top;
-      if ((s.out -= units) === 0) rest(s);
+      s.returned = returned;
     };
 
     return {
@@ -335,7 +362,10 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
         rooms: new Uint8Array(UNITS + 1),
         partial: new Uint32Array(TINY + 1),
         full: new Uint32Array(TINY + 1),
-        out: 0,
+        seen: new Uint32Array(UNITS + 1),
+        turn: 0,
+        taken: 0,
+        returned: 0,
         patience: 0,
         penalty: 0,
       }),
@@ -361,7 +391,7 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
         if (from === to && old <= largest && size <= largest) return true;
         if (old <= tiny || size <= tiny) return false;
         if (!resize(s.base, p, old > largest ? old : 16 * from, size > largest ? size : 16 * to)) return false;
-        s.out += to - from;
+        s.taken = (s.taken + to - from) | 0;
         return true;
       },
       goodSize: (size) => size > largest ? base.goodSize?.(size) ?? size : 16 * unitsOf(size),
@@ -369,7 +399,7 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
         reset: (s) => {
           s.magazines.set(empty);
           for (const list of [s.rooms, s.partial, s.full]) list.fill(0);
-          s.out = 0;
+          s.taken = s.returned = 0;
           base.reset!(s.base);
         },
       }),
@@ -377,5 +407,5 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
       ...pass(base, "owns"),
     };
   },
-  { assertInteger, assertPowerOfTwo, pass },
+  { assertInteger, assertPowerOfTwo, isSpent, pass },
 );

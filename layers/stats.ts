@@ -1,8 +1,9 @@
 /**
  * `stats`: counts what goes through it.
  *
- * Guarantees: figures exact to 2^53; a `get` that failed is not counted; what a block grows by in place is allocated, what
- * it shrinks by is freed, and after `reset` everything is. Costs: some additions. Needs nothing of the layer below.
+ * Guarantees: figures exact to 2^53; a `get` that failed is not counted; what a block grows by in place is allocated,
+ * what it shrinks by is freed, and after `reset` everything is. Costs: some additions. Needs nothing of the layer
+ * below.
  *
  * @module
  */

@@ -36,14 +36,16 @@ export function zbytealloc(size: number, align = 16): Ptr {
 export { bytefree };
 
 /**
- * Makes the block at `p`, of `old` bytes, one of `size` bytes, and returns its address: in place where the current region
- * can, otherwise as a new block. The contents stay, up to the lesser of both sizes; what is added has unspecified contents.
+ * Makes the block at `p`, of `old` bytes, one of `size` bytes, and returns its address: in place where the current
+ * region can, otherwise as a new block. The contents stay, up to the lesser of both sizes; what is added has
+ * unspecified contents.
  *
- * The block must be one of the current region, as for {@linkcode bytefree}. As in C, `p` of 0, with `old` of 0, stands for
- * no block: then this is {@linkcode bytealloc}. Unlike in C, `size` of 0 frees nothing: it gives a block of 0 bytes.
+ * The block must be one of the current region, as for {@linkcode bytefree}. As in C, `p` of 0, with `old` of 0, stands
+ * for no block: then this is {@linkcode bytealloc}. Unlike in C, `size` of 0 frees nothing: it gives a block of 0
+ * bytes.
  *
- * Throws an `OutOfMemoryError`, or what a layer throws that finds no such block. The block at `p` is then as before, and
- * still the caller's.
+ * Throws an `OutOfMemoryError`, or what a layer throws that finds no such block. The block at `p` is then as before,
+ * and still the caller's.
  *
  * @param p Its address, or 0
  * @param old Its size now, in bytes, as it was asked for

@@ -1,8 +1,9 @@
 /**
  * Elements: how slices and tables read and write values at speed.
  *
- * A type's own `load` and `store` cannot be inlined where many types meet, as they do in `slpush`. So scalars have a kind,
- * a small integer, and a `switch` on it takes a nanosecond where such a call takes five; any other type is kind 11.
+ * A type's own `load` and `store` cannot be inlined where many types meet, as they do in `slpush`. So scalars have a
+ * kind, a small integer, and a `switch` on it takes a nanosecond where such a call takes five; any other type is kind
+ * 11.
  *
  * @module
  */

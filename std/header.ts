@@ -105,8 +105,8 @@ export interface Block {
 const NO_BLOCK: Block = { ptr: 0, cap: 0 };
 
 /**
- * Makes room for `len` elements, more than there is room for: in place where the current region has served the block and
- * can resize it, otherwise in a new block. Returns the block that is to be released then.
+ * Makes room for `len` elements, more than there is room for: in place where the current region has served the block
+ * and can resize it, otherwise in a new block. Returns the block that is to be released then.
  */
 export function enlarge<V>(s: Slice<V>, len: number): Block {
   const { type, ptr, cap } = s, { size } = type, header: Header<V> = s;

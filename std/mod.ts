@@ -1,6 +1,6 @@
 /**
- * What programs allocate with: memory by bytes and by type, structs, slices, strings and tables. All of it comes from the
- * current region.
+ * What programs allocate with: memory by bytes and by type, structs, slices, strings and tables. All of it comes from
+ * the current region.
  *
  * @module
  */

@@ -1,14 +1,16 @@
 /**
  * Slices: sequences of values in the heap that know their length and can grow.
  *
- * A slice is a small mutable header in JavaScript over a block in the heap. The functions that change it do so in place.
- * It belongs to no region: a block comes from the region that is current when it is needed, and goes back to the one that
- * is current when it is not needed any more. A slice that is to outlive a region is grown in `escape(() => ...)`.
+ * A slice is a small mutable header in JavaScript over a block in the heap. The functions that change it do so in
+ * place. It belongs to no region: a block comes from the region that is current when it is needed, and goes back to the
+ * one that is current when it is not needed any more. A slice that is to outlive a region is grown in `escape(() =>
+ * ...)`.
  *
  * Guarantees: when memory cannot be had, an `OutOfMemoryError` is thrown and the slice is as before; a slice without
- * elements that has had none takes no memory; one that grows stays where it is if the region that its block came from is
- * the current one and can resize it, as an arena can its last block. Costs: some nanoseconds for `get` and `set`; O(1)
- * amortised for `slpush`, as the block doubles, or more where the region rounds up so far; up to half of that is free.
+ * elements that has had none takes no memory; one that grows stays where it is if the region that its block came from
+ * is the current one and can resize it, as an arena can its last block. Costs: some nanoseconds for `get` and `set`;
+ * O(1) amortised for `slpush`, as the block doubles, or more where the region rounds up so far; up to half of that is
+ * free.
  *
  * ```
  * ptr -> | 0 | 1 | 2 | ... | len - 1 | free |      a block of cap elements

@@ -66,8 +66,8 @@ export function slfill<V>(s: Slice<V>, value: V): Slice<V> {
 }
 
 /**
- * Whether two slices have equal elements. They are compared by their bytes, without the padding in structs; hence 0 and -0
- * differ, and a NaN equals itself.
+ * Whether two slices have equal elements. They are compared by their bytes, without the padding in structs; hence 0 and
+ * -0 differ, and a NaN equals itself.
  */
 export function sleq<V>(a: Slice<V>, b: Slice<V>): boolean {
   assertAlike("compare", a, b);
@@ -84,8 +84,8 @@ export function sleq<V>(a: Slice<V>, b: Slice<V>): boolean {
 }
 
 /**
- * Elements `lo` to `hi - 1` of a slice as a view: it shares the memory and owns none. Its length is fixed, and freeing it
- * is an error. It is good until `s` grows or is freed.
+ * Elements `lo` to `hi - 1` of a slice as a view: it shares the memory and owns none. Its length is fixed, and freeing
+ * it is an error. It is good until `s` grows or is freed.
  *
  * @param lo First element, 0 to `hi`. Default 0
  * @param hi One past the last element, up to `s.len`, which is the default

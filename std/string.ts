@@ -1,7 +1,8 @@
 /**
  * Strings: slices of bytes that hold UTF-8.
  *
- * A string costs its bytes, and an empty one nothing. What is short and ASCII is converted without a call into the engine.
+ * A string costs its bytes, and an empty one nothing. What is short and ASCII is converted without a call into the
+ * engine.
  *
  * @module
  */

@@ -4,13 +4,13 @@
  * A table is a small mutable header in JavaScript over a block in the heap; as a slice, it remembers no region.
  *
  * Keys are values of any type, or JavaScript strings. Two keys are the same when their bytes are, but for what follows:
- * 0 and -0 are the same, and so are all NaNs, as in a `Map`; padding in structs does not count. A string is kept as UTF-8,
- * in a block that is the table's.
+ * 0 and -0 are the same, and so are all NaNs, as in a `Map`; padding in structs does not count. A string is kept as
+ * UTF-8, in a block that is the table's.
  *
- * Guarantees: on an `OutOfMemoryError` the table holds what it held; a table that has held nothing takes no memory. Costs:
- * O(1) on average, amortised where the table grows, which it does when it is three quarters full; deleting leaves nothing
- * behind that slows later searches. A key's entry takes its size and the value's, and 4 bytes for the hash, 1.3 to 2.7
- * times; a string another 8 bytes, and a block.
+ * Guarantees: on an `OutOfMemoryError` the table holds what it held; a table that has held nothing takes no memory.
+ * Costs: O(1) on average, amortised where the table grows, which it does when it is three quarters full; deleting
+ * leaves nothing behind that slows later searches. A key's entry takes its size and the value's, and 4 bytes for the
+ * hash, 1.3 to 2.7 times; a string another 8 bytes, and a block.
  *
  * ```
  * ptr -> | hash 0 | hash 1 | ... | hash cap - 1 | key, value | key, value | ... | spare entry |

@@ -13,7 +13,8 @@ import { Bench, type Block, ConformanceError, type Pick, pickFrom, Trial } from 
 /** How to put a layer on trial. */
 export interface ConformsOptions {
   /**
-   * Sizes in bytes to ask for: these, or any up to so many. Default: any up to what the layer serves, 16 KiB at the most.
+   * Sizes in bytes to ask for: these, or any up to so many. Default: any up to what the layer serves, 16 KiB at the
+   * most.
    */
   sizes?: number | readonly number[];
   /** What the random programs are made from: the same seed, the same programs. Default 1. */
@@ -23,13 +24,13 @@ export interface ConformsOptions {
   /** How many calls a random program makes, 1 to 10,000. Default 80. */
   steps?: number;
   /**
-   * Whether `deinit` must take back the blocks that were not put, as that of `batch` and `chunk` does. Default false: it
-   * may leave those alone that it passed on.
+   * Whether `deinit` must take back the blocks that were not put, as that of `batch` and `chunk` does. Default false:
+   * it may leave those alone that it passed on.
    */
   frees?: boolean;
   /**
-   * Whether it may take more memory with each reset and rewind, as what stands on an arena does that takes nothing back.
-   * Default false.
+   * Whether it may take more memory with each reset and rewind, as what stands on an arena does that takes nothing
+   * back. Default false.
    */
   grows?: boolean;
   /**
@@ -52,10 +53,10 @@ const HUGE = [2 ** 31, ADDRESS_SPACE - 65536, ADDRESS_SPACE - 4096, ADDRESS_SPAC
 
 /**
  * Throws a {@linkcode ConformanceError} unless a layer keeps to what {@linkcode Layer} promises, with every capability
- * that it has: alignment, no overlap, contents kept, blocks of no bytes, `resize`, `owns`, `sizeOf`, `goodSize`, `reset`, `mark` and `rewind`,
- * parts of blocks, `pristine`, `window`, the figures of the gauge; that states are independent; that nothing is lost when the layer below
- * has no memory, at each of its requests in turn, and that everything is given back at `deinit`. All of it with layers
- * specialised and plain.
+ * that it has: alignment, no overlap, contents kept, blocks of no bytes, `resize`, `owns`, `sizeOf`, `goodSize`,
+ * `reset`, `mark` and `rewind`, parts of blocks, `pristine`, `window`, the figures of the gauge; that states are
+ * independent; that nothing is lost when the layer below has no memory, at each of its requests in turn, and that
+ * everything is given back at `deinit`. All of it with layers specialised and plain.
  *
  * A layer may refuse requests (see `serves`); it must then be as before. The message names the stack, the seed and the
  * call at which it showed, and the same call of `conforms` leads there again.

@@ -1,6 +1,6 @@
 /**
- * The layer that the conformance kit puts under the one it tests: pages of a heap, with every capability that `mmap` has.
- * It books what it hands out, checks what it is asked, and fails when it is told to.
+ * The layer that the conformance kit puts under the one it tests: pages of a heap, with every capability that `mmap`
+ * has. It books what it hands out, checks what it is asked, and fails when it is told to.
  *
  * ```
  * run, whole pages -> | guard | block ........... | guard |

@@ -69,11 +69,11 @@ export interface Trace {
    * Makes the calls, and leaves nothing out: what the log left out is put at the end. So it can be run again, with the
    * same state or another. Not while it runs.
    *
-   * A resize that was done in place is asked for where `a` can resize; where it cannot, the block moves: `realloc`, or else
-   * `get`, copy, `put`.
-   * One that was refused is not asked for again, as what the program did instead follows in the log. A reset and a rewind
-   * are puts where `a` has neither; where it has, they take back whatever else is out of the state, so it is the run's own. A block
-   * that was refused when the log was written is put at once if it is served now.
+   * A resize that was done in place is asked for where `a` can resize; where it cannot, the block moves: `realloc`, or
+   * else `get`, copy, `put`. One that was refused is not asked for again, as what the program did instead follows in
+   * the log. A reset and a rewind are puts where `a` has neither; where it has, they take back whatever else is out of
+   * the state, so it is the run's own. A block that was refused when the log was written is put at once if it is served
+   * now.
    *
    * A `RangeError` if the trace asks for an alignment that `a` cannot give.
    */
@@ -81,11 +81,12 @@ export interface Trace {
 }
 
 /**
- * Reads a log that the layer `log` has written: the lines that its sink was given, one after the other, joined with line
- * feeds. It may begin after `init` and end before `deinit`; several, each from `init` to `deinit`, may follow one another.
+ * Reads a log that the layer `log` has written: the lines that its sink was given, one after the other, joined with
+ * line feeds. It may begin after `init` and end before `deinit`; several, each from `init` to `deinit`, may follow one
+ * another.
  *
- * A `SyntaxError` with the number of the line if a line does not parse, or cannot be: a block is put that is not out, or
- * with another size than it has.
+ * A `SyntaxError` with the number of the line if a line does not parse, or cannot be: a block is put that is not out,
+ * or with another size than it has.
  *
  * @example
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * A layer on trial, for the conformance kit: every call of it is checked against a model, which is the list of the blocks
- * that are out.
+ * A layer on trial, for the conformance kit: every call of it is checked against a model, which is the list of the
+ * blocks that are out.
  *
  * @module
  */

@@ -1,34 +1,64 @@
 // Every public function of mod.ts (but for std's) with what it cannot work with: a clear error, and nothing has changed
 import * as region from "../mod.ts";
 import {
+  affix,
+  align,
   type AnyLayer,
+  arena,
   batch,
   bigcache,
+  bitmap,
   bonwick,
+  buddy,
   bypass,
   bytealloc,
   bytefree,
   byteresize,
+  cascade,
   check,
   chunk,
+  coalesce,
+  count,
   describe,
   enter,
   enterAsync,
   escape,
+  fallback,
+  fixed,
   formatBytes,
   formatGauge,
+  formatHistogram,
+  freelist,
+  general,
   ground,
   Heap,
+  histogram,
   init,
+  kingsley,
   layer,
   layers,
+  lea,
+  limit,
+  log,
   mmap,
+  must,
   next,
   pipe,
+  pool,
+  powersOfTwo,
+  quantize,
+  reap,
+  route,
   sbrk,
+  sizeclass,
+  sized,
+  slab,
+  slabs,
   specialise,
+  split,
   stats,
   top,
+  zero,
 } from "../mod.ts";
 import { show } from "../errors.ts";
 import { failAt } from "../testing/mod.ts";
@@ -185,6 +215,226 @@ Deno.test("bad input: composing", () => {
     assertClear(`${name} of a layer`, "TypeError", () => (of as Any)(mmap(heap)));
   }
   assertClear("check of what has no gauge", "TypeError", () => check(chunk(stats(mmap(heap)), 64) as Any));
+  assertAllFree(heap);
+});
+
+/** What composes a layer: of a layer below and one parameter, or nothing else. */
+type Compose = (base: Any, wrong: Any) => unknown;
+
+/** Layers that have a layer below, with parameters that are right. */
+const overLayers: Record<string, (base: Any) => unknown> = {
+  affix: (base) => affix(base, 16),
+  align: (base) => align(base, 64),
+  batch: (base) => batch(base),
+  bigcache: (base) => bigcache(base),
+  bitmap: (base) => bitmap(base, 16, 100),
+  bonwick: (base) => bonwick(base),
+  buddy: (base) => buddy(base),
+  bypass: (base) => bypass(base),
+  cascade: (base) => cascade(base),
+  check: (base) => check(base),
+  chunk: (base) => chunk(base, 4096),
+  coalesce: (base) => coalesce(base),
+  count: (base) => count(base),
+  fail: (base) => region.fail(base, 1),
+  "fallback, first": (base) => fallback(base, mmap()),
+  "fallback, second": (base) => fallback(chunk(mmap(), 64), base),
+  freelist: (base) => freelist(base, 16),
+  histogram: (base) => histogram(base),
+  limit: (base) => limit(base, 1000),
+  log: (base) => log(base, () => {}),
+  must: (base) => must(base),
+  quantize: (base) => quantize(base, 16),
+  "route, first": (base) => route(() => true, base, mmap()),
+  "route, second": (base) => route(() => true, mmap(), base),
+  sizeclass: (base) => sizeclass(base, [16], (base) => base),
+  sized: (base) => sized(base),
+  slab: (base) => slab(base, 16),
+  slabs: (base) => slabs(base),
+  "split, small": (base) => split(16, base, mmap()),
+  "split, large": (base) => split(16, mmap(), base),
+  stats: (base) => stats(base),
+  zero: (base) => zero(base),
+};
+
+/** Layers and allocators that take a heap, with parameters that are right. */
+const overHeaps: Record<string, (heap: Any) => unknown> = {
+  arena: (heap) => arena(heap),
+  fixed: (heap) => fixed({ start: 4096, bytes: 4096 }, heap),
+  general: (heap) => general(heap),
+  kingsley: (heap) => kingsley(heap),
+  lea: (heap) => lea(heap),
+  mmap: (heap) => mmap(heap),
+  pipe: (heap) => pipe(heap),
+  pool: (heap) => pool(16, heap),
+  reap: (heap) => reap(heap),
+  sbrk: (heap) => sbrk(heap),
+  null: (heap) => layers.null(heap),
+  std: (heap) => layers.std(heap),
+  ground: (heap) => layers.ground(heap),
+};
+
+Deno.test("bad input: what is no layer, and what is no heap", () => {
+  const heap = freshHeap();
+  for (const [name, of] of Object.entries(overLayers)) {
+    for (const wrong of notLayers) assertClear(`${name} of ${show(wrong)}`, "TypeError", () => of(wrong));
+    // Which has no alignment
+    const type = /^(buddy|slab)$/.test(name) ? "RangeError" : "TypeError";
+    assertClear(`${name} of a heap`, type, () => of(heap));
+  }
+  for (const [name, of] of Object.entries(overHeaps)) {
+    for (const wrong of [...notLayers.slice(1), mmap(heap), { size: 65536, fresh: 0 }]) {
+      assertClear(`${name} of ${show(wrong)}`, "TypeError", () => of(wrong));
+    }
+  }
+  assertAllFree(heap);
+});
+
+/** Parameters that are integers: from, to, and further ones that are wrong though they are in that range. */
+const integers: Record<string, [of: Compose, least: number, most: number, ...wrong: number[]]> = {
+  "affix, prefix": [(base, n) => affix(base, n), 0, 2 ** 20],
+  "affix, suffix": [(base, n) => affix(base, 16, n), 0, 2 ** 20],
+  align: [(base, n) => align(base, n), 32, 2 ** 30, 33, 48, 96, 4095, 2 ** 30 - 16],
+  "arena, retain": [(base, n) => arena(base.heap, n), 0, Infinity],
+  "bitmap, unit": [(base, n) => bitmap(base, n, 1), 16, 2 ** 32 - 32, 17, 24, 33],
+  "bitmap, units": [(base, n) => bitmap(base, 16, n), 1, 2 ** 20],
+  "bitmap, in all": [(base, n) => bitmap(base, 65_536, n), 1, 65_535],
+  "buddy, least": [(base, n) => buddy(base, n), 16, 2 ** 20, 17, 24, 1000],
+  "buddy, span": [(base, n) => buddy(base, 16, n), 4096, 2 ** 30, 4097, 5000, 12_288],
+  "cascade, most": [(base, n) => cascade(chunk(base, 64), n), 1, Infinity],
+  chunk: [(base, n) => chunk(base, n), 64, 2 ** 30],
+  "chunk, retain": [(base, n) => chunk(base, 64, 1, n), 0, Infinity],
+  coalesce: [(base, n) => coalesce(base, n), 1024, 2 ** 30],
+  "fail, seed": [(base, n) => region.fail(base, 1, n), 0, 2 ** 32 - 1],
+  "fixed, start": [({ heap }, start) => fixed({ start, bytes: 1 }, heap), 1, 65_535],
+  "fixed, bytes": [({ heap }, bytes) => fixed({ start: 4096, bytes }, heap), 1, 61_440, 1, 15],
+  freelist: [(base, n) => freelist(base, n), 0, 2 ** 30],
+  "freelist, bound": [(base, n) => freelist(base, 16, n), 0, Infinity],
+  "freelist, batch": [(base, n) => freelist(base, 16, 0, n), 0, 2 ** 30],
+  limit: [(base, n) => limit(base, n), 0, Infinity],
+  "limit, calls": [(base, n) => limit(base, 0, n), 0, Infinity],
+  pool: [({ heap }, n) => pool(n, heap), 1, 2 ** 30],
+  quantize: [(base, n) => quantize(base, n), 1, 2 ** 30],
+  sizeclass: [(base, n) => sizeclass(base, [n], (b) => b), 16, 2 ** 20, 17, 40],
+  "sizeclass, of two": [(base, n) => sizeclass(base, [64, n], (b) => b), 80, 2 ** 20, 16, 32, 64, 100],
+  "slab, size": [(base, n) => slab(base, n, 1024), 1, 128],
+  "slab, bytes": [(base, n) => slab(base, 16, n), 1024, 2 ** 22, 1025, 3000, 12_288],
+  slabs: [(base, n) => slabs(coalesce(base), n), 16, 4096, 17, 100],
+  "slabs, tiny": [(base, n) => slabs(coalesce(base), 64, n), 16, 64, 17, 50],
+  "slabs, bytes": [(base, n) => slabs(coalesce(base), 16, 16, n), 1024, 65_536, 1025, 3000, 12_288],
+  split: [(base, n) => split(n, base, base), 0, 2 ** 32 - 1],
+};
+
+Deno.test("bad input: numbers that layers are composed with", () => {
+  const heap = freshHeap(), base = mmap(heap), numbers = notNumbers.filter((n) => typeof n !== "function");
+  for (const [name, [of, least, most, ...wrong]] of Object.entries(integers)) {
+    for (const n of name === "quantize" ? numbers : notNumbers) {
+      if (n === undefined && !/^(limit|split|pool|chunk|align|quantize|affix, prefix)$/.test(name)) continue; // the default
+      assertClear(`${name} of ${show(n)}`, "TypeError", () => of(base, n));
+    }
+    assertClear(`${name} of a bigint`, "TypeError", () => of(base, 16n));
+    for (const n of [-1, -16, -0.5, 0.5, 16.5, 2 ** 20 + 0.5, NaN, -Infinity, least - 1, least - 16, ...wrong]) {
+      assertClear(`${name} of ${n}`, "RangeError", () => of(base, n));
+    }
+    if (most === Infinity) continue;
+    for (const n of [most + 1, 2 * most, 2 ** 53, Infinity]) {
+      assertClear(`${name} of ${n}`, "RangeError", () => of(base, n));
+    }
+  }
+  assertAllFree(heap);
+  for (const [name, [of, least, most]] of Object.entries(integers)) {
+    if (name.startsWith("fixed")) continue;
+    of(base, least); // is not refused
+    of(base, most);
+  }
+});
+
+Deno.test("bad input: functions that layers are composed with", () => {
+  const heap = freshHeap(), base = mmap(heap);
+  for (const wrong of notFunctions) {
+    const what = show(wrong);
+    if (wrong !== undefined) {
+      assertClear(`affix, onGet ${what}`, "TypeError", () => affix(base, 16, 0, wrong as Any));
+      assertClear(`affix, onPut ${what}`, "TypeError", () => affix(base, 16, 0, undefined, wrong as Any));
+    }
+    assertClear(`log to ${what}`, "TypeError", () => log(base, wrong as Any));
+    assertClear(`route by ${what}`, "TypeError", () => route(wrong as Any, base, base));
+    assertClear(`sizeclass of ${what}`, "TypeError", () => sizeclass(base, [16], wrong as Any));
+    if (typeof wrong === "number") continue;
+    assertClear(`fail by ${what}`, "TypeError", () => region.fail(base, wrong as Any));
+    assertClear(`quantize by ${what}`, "TypeError", () => quantize(base, wrong as Any));
+  }
+  for (const wrong of [0, -1, 1.5, -0.5, NaN, -Infinity]) {
+    assertClear(`fail at ${wrong}`, "RangeError", () => region.fail(base, wrong));
+    assertClear(`failAt ${wrong}`, "RangeError", () => failAt(base, wrong));
+  }
+  const roundings: [what: string, round: Any][] = [
+    ["nothing", () => undefined],
+    ["a text", () => "16"],
+    ["less", (size: number) => size - 1],
+    ["a fraction", (size: number) => size + 0.5],
+    ["NaN", () => NaN],
+    ["always more", (size: number) => size + 16],
+    ["less for more", (size: number) => size === 100 ? 4096 : powersOfTwo(size)],
+  ];
+  for (const [what, round] of roundings) {
+    assertClear(`quantize by a function that gives ${what}`, "RangeError", () => quantize(base, round));
+  }
+  for (const made of [undefined, null, 5, {}, heap, mmap(freshHeap())]) {
+    assertClear(`sizeclass, made ${show(made)}`, "TypeError", () => sizeclass(base, [16], () => made as Any));
+  }
+  assertAllFree(heap);
+});
+
+Deno.test("bad input: other parameters of layers", () => {
+  const heap = freshHeap(), base = mmap(heap);
+  for (const wrong of [null, 0, "", "gets", true, {}]) {
+    assertClear(`zero when ${show(wrong)}`, "TypeError", () => zero(base, wrong as Any));
+  }
+  for (
+    const wrong of [undefined, null, 16, "16", {}, [], new Uint32Array([16]), Array(300).fill(16), [undefined], ["16"]]
+  ) {
+    assertClear(`classes ${show(wrong)}`, "TypeError", () => sizeclass(base, wrong as Any, (b) => b));
+  }
+  for (const wrong of [undefined, null, 5, "range", {}, [], { start: 4096 }, { bytes: 4096 }, new Uint8Array(16)]) {
+    assertClear(`a range ${show(wrong)}`, "TypeError", () => fixed(wrong as Any, heap));
+  }
+  for (const wrong of [null, "2", NaN, 0.5, 0, -1, Infinity, 17]) {
+    const type = typeof wrong === "number" ? "RangeError" : "TypeError";
+    assertClear(`chunks that grow by ${show(wrong)}`, type, () => chunk(base, 64, wrong as Any));
+  }
+  for (const wrong of [...notNumbers, new Float64Array(2), { sizes: [] }, init(stats(base)).state]) {
+    assertClear(`a histogram of ${show(wrong)}`, "TypeError", () => formatHistogram(wrong as Any));
+  }
+  assertAllFree(heap);
+});
+
+Deno.test("bad input: layers below that lack what is needed", () => {
+  const heap = freshHeap(), other = freshHeap(), base = mmap(heap), { owns: _, ...foreign } = chunk(base, 64);
+  assertClear("cascade of what has no owns", "TypeError", () => cascade(base as Any));
+  assertClear("cascade of somebody else's that has no owns", "TypeError", () => cascade(foreign as Any));
+  assertClear("fallback of what has no owns", "TypeError", () => fallback(base as Any, base));
+  assertClear("check of what has no gauge", "TypeError", () => check(count(base) as Any));
+  for (const below of [bonwick(base), layers.null(heap), chunk(base, 64)]) {
+    assertClear("slab of what does not align", "RangeError", () => slab(below as Any, 16));
+    assertClear("buddy of what does not align", "RangeError", () => buddy(below as Any));
+  }
+  for (const below of [base, freelist(coalesce(base), 16), batch(coalesce(base)), bypass(buddy(base))]) {
+    assertClear("slabs of what is not divisible", "TypeError", () => slabs(below as Any));
+  }
+  assertClear(
+    "slabs of what does not resize",
+    "TypeError",
+    () => slabs(bitmap(bonwick(base), 16, 64) as Any, 16, 16, 65_536),
+  );
+  const pairs: Record<string, (a: Any, b: Any) => unknown> = {
+    fallback: (a, b) => fallback(chunk(a, 64), b),
+    route: (a, b) => route(() => true, a, b),
+    split: (a, b) => split(16, a, b),
+  };
+  for (const [name, of] of Object.entries(pairs)) {
+    assertClear(`${name} over two heaps`, "TypeError", () => of(mmap(heap), mmap(other)));
+  }
   assertAllFree(heap);
 });
 

@@ -175,7 +175,7 @@ export const rows: readonly Row[] = [
   source("sbrk", sbrk(heap), ["resize", "owns", "reset", "maxAlign"]),
   source("fixed", fixed({ start: heap.getPages(1), bytes: 4096 }, heap), MERGING),
   source("null", nullLayer(heap), []),
-  row("limit", limit(all, 1000), limit(none, 1000), [], [...BLOCKS, "gauge"]),
+  row("limit", limit(all, 1000), limit(none, 1000), [], [...PAIRED, "gauge"]),
   row("cascade", cascade(all), cascade(owner), ["owns"], [...GENERAL, "sizeOf", "reset"], owner),
 
   row("chunk", chunk(all, 4096), chunk(none, 4096), ARENA, []),

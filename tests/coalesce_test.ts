@@ -16,7 +16,7 @@ import { assert, assertEquals, assertThrows } from "./assert.ts";
 import { assertAllFree, backed, freshHeap, PAGE, random } from "./kit.ts";
 import { Program, skewed, units } from "./program.ts";
 
-const MIB = 2 ** 20, KIB = 1024;
+const MIB = 2 ** 20;
 
 // deno-lint-ignore no-explicit-any
 type State = Coalesce<any>;
@@ -90,6 +90,9 @@ function open(bytes?: number, over: (heap: Heap) => AnyLayer = (heap) => mmap(he
   return { heap, layer, s, program, check: () => assertSound(heap, s, program.out) };
 }
 
+/** A state and what is free, as text; not what block is to move, which is a hint. */
+const snapshot = (heap: Heap, s: State): string => JSON.stringify([{ ...s, moving: 0 }, heap.free]);
+
 /** A layer that can what `base` can, but for `resize`, and knows what it was asked. */
 function rigid(base: AnyLayer): AnyLayer & { asked: number[] } {
   const { resize: _, ...rest } = base, asked: number[] = [];
@@ -148,11 +151,11 @@ Deno.test("coalesce: a refusal changes nothing", () => {
   while (program.get(1000) !== undefined);
   program.put(program.out[5]);
   program.put(program.out[20]);
-  const state = JSON.stringify(s), free = heap.free;
+  const before = snapshot(heap, s);
   for (const size of [1024, 1025, 5000, 60_000, 10 ** 6]) assertEquals(layer.get(s, size), 0);
   for (const align of [1024, 4096, MIB]) assertEquals(layer.get(s, 1000, align), 0);
   for (const { p, size } of program.out) assert(!layer.resize(s, p, size, 200_000));
-  assertEquals([JSON.stringify(s), heap.free], [state, free]);
+  assert(snapshot(heap, s) === before);
   check();
   assert(program.get(1000) && program.get(1000));
   program.putAll();
@@ -163,7 +166,7 @@ Deno.test("coalesce: sizes that no memory has are refused, and nothing changes",
   for (const [what, over] of Object.entries(bases).slice(0, 4)) {
     const { heap, layer, s, program, check } = open(65536, over, freshHeap({ initial: 1, maximum: 40 }));
     const [a, b] = [program.get(100)!, program.get(100)!];
-    const before = [JSON.stringify(s), heap.free];
+    const before = snapshot(heap, s);
     const sizes = [2 ** 31 - 1, 2 ** 31, 2 ** 31 + 1, 2 ** 32 - 65536, 2 ** 32 - 4096, 2 ** 32 - 33, 2 ** 32 - 32]
       .concat([2 ** 32 - 31, 2 ** 32 - 17, 2 ** 32 - 16, 2 ** 32 - 15, 2 ** 32 - 1]);
     for (const size of sizes) {
@@ -173,7 +176,7 @@ Deno.test("coalesce: sizes that no memory has are refused, and nothing changes",
       const good = layer.goodSize(size);
       assert(good >= size && good < 2 ** 32);
     }
-    assertEquals([JSON.stringify(s), heap.free], before);
+    assert(snapshot(heap, s) === before);
     check();
     layer.deinit(s);
   }
@@ -268,6 +271,32 @@ Deno.test("coalesce: a block grows into the free block behind it, all of it or a
     assertEquals(next === behind.p + more, rest > 0);
     layer.deinit(s);
   }
+});
+
+Deno.test("coalesce: a block that could not grow moves to where it can grow on", () => {
+  const { layer, s, program, check } = open(MIB),
+    walls = [1100, 30_000, 100_000].map((size) => {
+      const block = program.get(size)!;
+      program.get(16);
+      return block;
+    });
+  const block = program.get(1040)!;
+  program.get(16);
+  for (const wall of walls) program.put(wall);
+  assert(!program.resize(block, 1088));
+  const moved = program.get(1088)!;
+  assertEquals(moved.p, walls[2].p); // not to the hole that fits
+  program.put(block);
+  for (const size of [5000, 50_000, 100_000]) assert(program.resize(moved, size));
+  check();
+  assertEquals(program.get(1088)!.p, walls[0].p); // any other takes that
+  assert(!program.resize(moved, 200_000));
+  const large = program.get(200_000)!; // there is no such room: in the window
+  assertEquals(s.ptr, large.p + 200_000);
+  assert(!program.resize(moved, 2 ** 32 - 1));
+  check();
+  program.putAll(check);
+  layer.deinit(s);
 });
 
 Deno.test("coalesce: what a block shrinks by is free, and merges with what is behind it", () => {

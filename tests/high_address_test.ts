@@ -234,14 +234,16 @@ for (const [name, from, to] of places) {
 
 Deno.test("high addresses: a block grows in place over 2 GiB and up to the end", () => {
   for (
-    const  of of[
+    const grown of [
       (heap: Heap) => sbrk(heap),
-        (heap: Heap) => chunk(mmap(heap), 4096),
-        (heap: Heap) => mmap(heap),
-        (heap: Heap) => coalesce(mmap(heap))
+      (heap: Heap) => chunk(mmap(heap), 4096),
+      (heap: Heap) => mmap(heap),
+      (heap: Heap) => coalesce(mmap(heap)),
     ]
   ) {
-    const heap = heapBetween(2 * GIB - MIB, 4 * GIB), whole = heap.free, a = init(of(heap) as AnyLayer) as AnyAllocator;
+    const heap = heapBetween(2 * GIB - MIB, 4 * GIB),
+      whole = heap.free,
+      a = init(grown(heap) as AnyLayer) as AnyAllocator;
     const p = a.get(10_000), room = 4 * GIB - PAGE - p;
     heap.u8[p] = 1;
     assert(a.resize(p, 10_000, 2 * MIB));

@@ -1,23 +1,47 @@
 import {
+  affix,
+  align,
   type AnyLayer,
   batch,
   bigcache,
+  bitmap,
   bonwick,
+  buddy,
   bypass,
   bytealloc,
+  cascade,
   check,
   chunk,
+  coalesce,
+  count,
   describe,
   enter,
+  fallback,
+  fixed,
+  freelist,
   type Heap,
+  histogram,
   init,
   type Layer,
   layer,
   layers,
+  limit,
+  log,
   mmap,
+  must,
+  nullLayer,
+  powersOfTwo,
+  quantize,
+  route,
   sbrk,
+  sizeclass,
+  sized,
+  slab,
+  slabs,
   specialise,
+  split,
   stats,
+  zero,
 } from "../mod.ts";
 import { failAt } from "../testing/mod.ts";
 import {
@@ -47,7 +71,38 @@ const combinators: Record<string, (heap: Heap) => AnyLayer> = {
   bigcache: (heap) => bigcache(mmap(heap)),
   chunk: (heap) => chunk(mmap(heap), 4096),
   fail: (heap) => failAt(mmap(heap), 3),
+  fixed: (heap) => fixed({ start: heap.getPages(2), bytes: 5000 }, heap),
+  affix: (heap) => affix(mmap(heap), 10, 5, () => {}, () => {}),
+  align: (heap) => align(chunk(mmap(heap), 4096), 16_384),
+  bitmap: (heap) => bitmap(mmap(heap), 32, 1000),
+  buddy: (heap) => buddy(mmap(heap)),
+  cascade: (heap) => cascade(limit(chunk(mmap(heap), 4096), 2000)),
+  coalesce: (heap) => coalesce(mmap(heap)),
+  count: (heap) => count(mmap(heap)),
+  fallback: (heap) => fallback(chunk(nullLayer(heap), 4096), mmap(heap)),
+  freelist: (heap) => freelist(coalesce(mmap(heap)), 100, 1000, 1000),
+  histogram: (heap) => histogram(mmap(heap)),
+  limit: (heap) => limit(mmap(heap), 1000),
+  log: (heap) => log(chunk(mmap(heap), 4096), () => {}),
+  must: (heap) => must(mmap(heap)),
+  quantize: (heap) => quantize(mmap(heap), powersOfTwo),
+  route: (heap) => route((size: number) => size > 100, mmap(heap), chunk(mmap(heap), 4096)),
+  split: (heap) => split(100, chunk(mmap(heap), 4096), mmap(heap)),
+  sizeclass: (heap) => sizeclass(coalesce(mmap(heap)), [16, 128], (base) => freelist(base)),
+  sized: (heap) => sized(mmap(heap)),
+  slab: (heap) => slab(mmap(heap), 128),
+  slabs: (heap) => slabs(coalesce(mmap(heap))),
+  zero: (heap) => zero(mmap(heap), "both"),
 };
+
+Deno.test("layer: every layer of the catalogue is tried here", () => {
+  const made = new Set(Object.keys(combinators));
+  for (const [name, value] of Object.entries(layers)) {
+    if (typeof value !== "function" || /Error$|^format|^powersOfTwo$|^nullLayer$/.test(name)) continue;
+    if (["arena", "general", "kingsley", "lea", "pool", "reap"].includes(name)) continue; // which are made of others
+    assert(made.has(name), `${name} is not in the list`);
+  }
+});
 
 interface Compiled {
   names: string[];

@@ -101,21 +101,6 @@ Deno.test("limit: reset takes all back", () => {
   assertAllFree(heap);
 });
 
-Deno.test("limit: goodSize is no more than can be served", () => {
-  const heap = freshHeap(), stack = limit(mmap(heap), 10_000), good = (size: number) => stack.goodSize(size);
-  assertEquals([0, 100, 4096, 8192, 8193, 10_000, 10_001, 50_000].map(good), [
-    4096,
-    4096,
-    4096,
-    8192,
-    10_000,
-    10_000,
-    10_001,
-    50_000,
-  ]);
-  for (const size of [1, 8193, 10_001]) assertEquals(good(good(size)), good(size));
-});
-
 Deno.test("limit: each state has a quota of its own", () => {
   const heap = freshHeap(), stack = limit(mmap(heap), 100), a = init(stack), b = init(stack);
   const p = a.get(100), q = b.get(100);
@@ -128,10 +113,10 @@ Deno.test("limit: each state has a quota of its own", () => {
 Deno.test("limit: capabilities, in the type and when it runs", () => {
   const heap = freshHeap();
   const pages = limit(mmap(heap), 100), gauged = limit(stats(batch(mmap(heap))), 100), none = limit(stub(heap), 100);
-  same<typeof pages, LayerWith<Limit<Mmap>, "resize" | "goodSize" | "maxAlign">>(true);
+  same<typeof pages, LayerWith<Limit<Mmap>, "resize" | "maxAlign">>(true); // more than was asked for would use up the quota
   const stacks: [layer: AnyLayer, expected: string[]][] = [
-    [pages, ["goodSize", "maxAlign", "resize"]],
-    [gauged, ["gauge", "goodSize", "maxAlign", "owns", "reset", "resize", "sizeOf"]],
+    [pages, ["maxAlign", "resize"]],
+    [gauged, ["gauge", "maxAlign", "owns", "reset", "resize", "sizeOf"]],
     [limit(chunk(mmap(heap), 64), 100), ["maxAlign", "owns", "reset", "resize"]],
     [none, []],
   ];

@@ -1,5 +1,30 @@
 import { fc } from "./fast_check.ts";
-import { type AnyAllocator, bytealloc, bytefree, enter, ground, type Heap, init, LeakError } from "../mod.ts";
+import {
+  affix,
+  align,
+  type AnyAllocator,
+  type AnyLayer,
+  bitmap,
+  buddy,
+  bytealloc,
+  bytefree,
+  cascade,
+  chunk,
+  coalesce,
+  enter,
+  fallback,
+  freelist,
+  ground,
+  type Heap,
+  init,
+  LeakError,
+  limit,
+  sizeclass,
+  sized,
+  slab,
+  slabs,
+  split,
+} from "../mod.ts";
 import { assert, assertEquals, assertThrows } from "./assert.ts";
 import { assertAllFree, assertFilled, fill, freshHeap, levels, random } from "./kit.ts";
 import { anyOps, anyParts, bottoms, leaks, type Op, owns, regional, stack } from "./stacks.ts";
@@ -151,6 +176,38 @@ Deno.test("model: random stacks over a region", () => {
       assertEquals(live(), before, String(a));
     }),
     { numRuns: 100 },
+  );
+});
+
+/** Layers that cut, merge and keep what they have of a region's. */
+const cutting: Record<string, (base: AnyLayer) => AnyLayer> = {
+  coalesce: (base) => coalesce(base, 4096),
+  "slabs over coalesce": (base) => slabs(coalesce(base)),
+  "freelist over coalesce": (base) => freelist(coalesce(base), 64, 4096, 1024),
+  "sizeclass of freelists": (base) => sizeclass(base, [16, 64, 512, 4096], (b) => freelist(b)),
+  "slab over align": (base) => slab(align(base, 4096), 64, 4096),
+  "buddy over align": (base) => buddy(align(base, 65_536), 32, 65_536),
+  "cascade of bitmaps": (base) => cascade(bitmap(base, 64, 1000)),
+  "fallback of an arena": (base) => fallback(limit(chunk(base, 4096), 50_000), base),
+  "split of coalesce": (base) => split(1000, coalesce(base), base),
+  "sized, between affixes": (base) => affix(sized(affix(base, 5, 5)), 20, 1),
+};
+
+Deno.test("model: layers that cut and merge, over a region", () => {
+  const live = () => {
+    const g = ground().gauge();
+    return [g.nalloc - g.nfree, g.szalloc - g.szfree];
+  };
+  fc.assert(
+    fc.property(fc.constantFrom(...Object.keys(cutting)), fc.constantFrom(...regional), anyOps, (name, bottom, ops) => {
+      const before = live(), a = init(cutting[name](bottom.of(ground().heap)));
+      const model = new Model(a.heap, a);
+      model.run(ops);
+      while (model.out.length > 0) model.put(0);
+      a.deinit();
+      assertEquals(live(), before, `${name} over ${bottom.name}`);
+    }),
+    { numRuns: 60 },
   );
 });
 

@@ -1,5 +1,7 @@
 // What must not compile, and what the types of stacks are called. The type checker is the test: `deno test` runs it.
 import {
+  affix,
+  align,
   type Allocator,
   type AnyAllocator,
   type AnyLayer,
@@ -7,28 +9,62 @@ import {
   batch,
   type Bigcache,
   bigcache,
+  bitmap,
   type Bonwick,
   bonwick,
+  type Buddy,
+  buddy,
   bypass,
   bytealloc,
+  type Cascade,
+  cascade,
   check,
   type Chunk,
   chunk,
+  type Coalesce,
+  coalesce,
+  type Count,
+  count,
   enter,
   enterAsync,
+  type Fallback,
+  fallback,
+  type Freelist,
+  freelist,
   type Gauged,
+  general,
+  heap,
+  type Histogram,
+  histogram,
   init,
   type Layer,
   layers,
   type LayerWith,
+  lea,
+  type Limit,
+  limit,
+  log,
   type Mmap,
   mmap,
+  must,
   type Pipe,
+  pool,
+  route,
   type Sbrk,
   sbrk,
+  type Sizeclass,
+  sizeclass,
+  sized,
+  type Slab,
+  slab,
+  type Slabs,
+  slabs,
+  type Split,
+  split,
   type StateOf,
   type Stats,
   stats,
+  zero,
 } from "../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
 
@@ -69,6 +105,97 @@ export function named(): void {
   // Whatever their state
   const any: AnyLayer[] = [stack, slabs, checked, mmap()], anyone: AnyAllocator[] = [a, init(slabs)];
   void [any, anyone, gauged, plain];
+}
+
+/** Checked, never run. */
+export function namedOfCatalogue(): void {
+  const first = fallback(chunk(mmap(), 64), mmap());
+  same<typeof first, LayerWith<Fallback<Chunk<Mmap>, Mmap>, "resize" | "maxAlign">>(true);
+  const both = split(100, chunk(mmap(), 64), coalesce(sbrk()));
+  same<typeof both, LayerWith<Split<Chunk<Mmap>, Coalesce<Sbrk>>, "resize" | "owns" | "reset" | "maxAlign">>(true);
+  const many = cascade(limit(chunk(mmap(), 64), 1000));
+  same<typeof many, LayerWith<Cascade<Limit<Chunk<Mmap>>>, "resize" | "owns" | "reset" | "maxAlign">>(true);
+  const small = slabs(coalesce(mmap()));
+  same<typeof small, LayerWith<Slabs<Coalesce<Mmap>>, "resize" | "owns" | "reset" | "goodSize" | "maxAlign">>(true);
+  const one = slab(mmap(), 16), halves = buddy(mmap());
+  same<typeof one, LayerWith<Slab<Mmap>, "resize" | "goodSize">>(true);
+  same<StateOf<typeof halves>, Buddy<Mmap>>(true);
+  const classes = sizeclass(coalesce(mmap()), [16], (base) => freelist(base));
+  same<
+    typeof classes,
+    LayerWith<
+      Sizeclass<Coalesce<Mmap>, Freelist<Coalesce<Mmap>>>,
+      "resize" | "owns" | "reset" | "goodSize" | "maxAlign"
+    >
+  >(true);
+  // Those without a state of their own have the name of what is below
+  const shaped = zero(sized(affix(align(mmap(), 64), 16)));
+  same<StateOf<typeof shaped>, Mmap>(true);
+  const watched = count(histogram(log(must(mmap()), () => {})));
+  same<typeof watched, LayerWith<Count<Histogram<Mmap>>, "resize" | "goodSize" | "maxAlign">>(true);
+  const blocks = pool(16), split_ = init(general());
+  same<typeof blocks, LayerWith<Freelist<Chunk<Mmap>>, "resize" | "owns" | "reset" | "maxAlign">>(true);
+  const p: number = split_.get(100, 4096), done: boolean = split_.resize(p, 100, 200);
+  void done;
+}
+
+/** Checked, never run: a line that compiles would be an error. */
+export function refusedOfCatalogue(): void {
+  const pages = mmap(), arenas = chunk(mmap(), 64), merging = coalesce(mmap()), packed = bonwick(mmap());
+  // @ts-expect-error the first cannot say what it owns
+  fallback(pages, arenas);
+  fallback(arenas, pages);
+  // @ts-expect-error owns is lost
+  fallback(split(100, arenas, pages), pages);
+  // @ts-expect-error owns is lost
+  fallback(affix(arenas, 16), pages);
+  // @ts-expect-error the template cannot say what it owns
+  cascade(pages);
+  // @ts-expect-error the template cannot say what it owns
+  cascade(limit(pages, 1000));
+  // @ts-expect-error no alignment below
+  slab(packed, 16);
+  // @ts-expect-error no alignment below
+  buddy(packed);
+  // @ts-expect-error no alignment below
+  slabs(bitmap(pages, 16, 100));
+  slabs(merging);
+  slab(align(packed, 16_384), 16);
+  // @ts-expect-error counting is no gauge
+  check(count(pages));
+  check(log(stats(pages), () => {}));
+  // @ts-expect-error the second has no owns
+  init(fallback(arenas, pages)).owns(16);
+  // @ts-expect-error the second has no reset
+  init(split(100, arenas, pages)).reset();
+  // @ts-expect-error a free list does not go back to a mark
+  init(freelist(arenas, 16)).mark();
+  // @ts-expect-error who routes does not know what a size costs
+  init(route(() => true, pages, pages)).goodSize(100);
+  // @ts-expect-error a header is in the way
+  init(affix(pages, 16)).get(100, 32);
+  // @ts-expect-error zeroes on put, so that nothing goes back at once
+  init(zero(arenas, "put")).reset();
+  init(zero(arenas)).reset();
+  // @ts-expect-error an arena does not know sizes
+  init(arenas).sizeOf(16);
+  init(sized(arenas)).sizeOf(16);
+  // @ts-expect-error huge blocks are nobody's
+  init(general()).owns(16);
+  // @ts-expect-error huge blocks are out
+  init(lea()).reset();
+  // @ts-expect-error a predicate is a function
+  route(100, pages, arenas);
+  // @ts-expect-error a threshold is a number
+  split((size: number) => size > 100, pages, arenas);
+  // @ts-expect-error classes make layers
+  sizeclass(merging, [16], () => 5);
+  // @ts-expect-error neither "get", "put" nor "both"
+  zero(pages, "always");
+  // @ts-expect-error a heap is no layer
+  coalesce(heap);
+  // @ts-expect-error a layer is no heap
+  general(pages);
 }
 
 /** Checked, never run: a line that compiles would be an error. */
@@ -143,6 +270,11 @@ Deno.test("types: errors and hovers show the named types", async () => {
     export const c: number = r.init(r.mmap());
     r.check(r.chunk(r.mmap(), 4096));
     r.chunk(r.mmap(), 64).get(r.batch(r.mmap()).init(), 10);
+    export const d: number = r.lea();
+    export const e: number = r.cascade(r.limit(r.chunk(r.mmap(), 64), 1000));
+    export const f: number = r.init(r.pool(16));
+    r.fallback(r.mmap(), r.mmap());
+    r.slab(r.bonwick(r.mmap()), 16);
   `);
   for (
     const expected of [
@@ -151,6 +283,11 @@ Deno.test("types: errors and hovers show the named types", async () => {
       `Type 'Allocator<Mmap, "resize" | "goodSize" | "maxAlign" | "get">' is not assignable to type 'number'`,
       "Property 'gauge' is optional in type 'Layer<Chunk<Mmap>> & ",
       "Argument of type 'Batch<Mmap>' is not assignable to parameter of type 'Chunk<Mmap>'",
+      `Type 'LayerWith<Split<Sizeclass<Coalesce<Mmap>, Freelist<Coalesce<Mmap>>>, Mmap>, "resize" | "goodSize" | "maxAlign">'`,
+      `Type 'LayerWith<Cascade<Limit<Chunk<Mmap>>>, "resize" | "owns" | "reset" | "maxAlign">' is not assignable`,
+      `Type 'Allocator<Freelist<Chunk<Mmap>>, "resize" | "owns" | "reset" | "maxAlign" | "get">' is not assignable`,
+      "Property 'owns' is optional in type 'Layer<Mmap> & ",
+      "Property 'maxAlign' is optional in type 'Layer<Bonwick<Batch<Mmap>>> & ",
     ]
   ) {
     assert(
@@ -158,5 +295,5 @@ Deno.test("types: errors and hovers show the named types", async () => {
       `${expected}\n${text}`,
     );
   }
-  assertEquals(text.match(/\bTS\d+ \[ERROR\]/g)?.length, 5, text);
+  assertEquals(text.match(/\bTS\d+ \[ERROR\]/g)?.length, 10, text);
 });

@@ -2,13 +2,13 @@
  * `fixed`: a buffer of fixed size, somewhere in the memory of a heap.
  *
  * Guarantees: no byte outside the range is touched; blocks lie behind one another, each on whole units of 16 bytes; the
- * last one can be put and resized, so that what is put last in, first out comes back (but for the gap in front of a block
- * aligned to more than 16). Costs: an addition and a comparison; up to 15 bytes a block, and as many at each end of the
- * range. There is no layer below.
+ * last one can be put and resized, so that what is put last in, first out comes back (but for the gap in front of a
+ * block aligned to more than 16). Costs: an addition and a comparison; up to 15 bytes a block, and as many at each end
+ * of the range. There is no layer below.
  *
- * **The range has one state at a time.** While a state is open, any other of the same layer has no memory, and each `get`
- * of it returns 0; when it is closed, the next `init` has the range. Two layers over ranges that overlap do not know of
- * each other, nor does the heap know of either: the range must be the caller's, as pages that it got are.
+ * **The range has one state at a time.** While a state is open, any other of the same layer has no memory, and each
+ * `get` of it returns 0; when it is closed, the next `init` has the range. Two layers over ranges that overlap do not
+ * know of each other, nor does the heap know of either: the range must be the caller's, as pages that it got are.
  *
  * ```
  * | block | block | block | free |

@@ -2,8 +2,8 @@
  * `mmap`: whole pages, straight from the heap.
  *
  * Guarantees: blocks start on a page and are whole pages of 4 KiB; pages that come back merge with their neighbours and
- * are used again before the memory grows. Costs: O(log pages), O(1) at the end of the memory; up to a page less a byte of
- * overhead a block. There is no layer below.
+ * are used again before the memory grows. Costs: O(log pages), O(1) at the end of the memory; up to a page less a byte
+ * of overhead a block. There is no layer below.
  *
  * @module
  */

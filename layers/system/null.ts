@@ -1,5 +1,6 @@
 /**
- * `null`: has no memory. The end of a stack that must not reach further, and the base that makes every failure testable.
+ * `null`: has no memory. The end of a stack that must not reach further, and the base that makes every failure
+ * testable.
  *
  * Every `get` returns 0. Costs nothing. There is no layer below.
  *

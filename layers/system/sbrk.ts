@@ -1,9 +1,10 @@
 /**
  * `sbrk`: a break that only moves up.
  *
- * Guarantees: blocks lie behind one another without gaps but for alignment; `deinit` gives the whole segment back. Costs:
- * an addition and a comparison; `put` does nothing. The segment is reserved a mebibyte at a time, in place, so the break
- * is at its end, and refuses, where pages behind it are somebody else's or the memory ends. There is no layer below.
+ * Guarantees: blocks lie behind one another without gaps but for alignment; `deinit` gives the whole segment back.
+ * Costs: an addition and a comparison; `put` does nothing. The segment is reserved a mebibyte at a time, in place, so
+ * the break is at its end, and refuses, where pages behind it are somebody else's or the memory ends. There is no layer
+ * below.
  *
  * ```
  * | block | block | block | reserved |
