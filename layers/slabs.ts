@@ -4,7 +4,7 @@
  * Guarantees: blocks of up to `largest` bytes are rounded up to a multiple of 16; a block that comes back is served again
  * first. Blocks of up to `tiny` bytes come from slabs of their size, which go back when none of their blocks is out; larger
  * ones come from the layer below and go back there, where they can merge. What waits in the magazine of a size is at most
- * a 1024th of what is out, but 512 bytes, of tiny ones 4 KiB, or two blocks anyway, and 64 blocks at most; a magazine that
+ * a 256th of what is out, but 512 bytes, of tiny ones 4 KiB, or two blocks anyway, and 64 blocks at most; a magazine that
  * is not in use is emptied after a while; when nothing is out any more, all goes back (the first time at once; if that
  * happens again and again, every 64th time at the latest). Costs: O(1), amortised over half a magazine; 32 bytes a slab,
  * and its rest; a slab for a tiny block aligned to more than 16. Needs a layer below that is `divisible`, resizes and
@@ -56,7 +56,7 @@ export interface Slabs<S> extends Patience {
  * Serves small blocks from magazines and slabs, and what is larger from the layer below.
  *
  * @param base The layer below: `coalesce(...)`, or another that is divisible, resizes and aligns to `bytes`
- * @param largest Bytes in the largest block that waits in a magazine, a multiple of 16 up to 4096. Default 192
+ * @param largest Bytes in the largest block that waits in a magazine, a multiple of 16 up to 4096. Default 256
  * @param tiny Bytes in the largest block that comes from a slab, a multiple of 16 up to `largest` and an eighth of a slab.
  *   Default 80, or `largest` where that is less
  * @param bytes Bytes in a slab, a power of two from 1024 to 65536. Default 2048
@@ -79,7 +79,7 @@ export interface Slabs<S> extends Patience {
 // deno-lint-ignore no-explicit-any
 export const slabs = <L extends LayerWith<any, "resize" | "maxAlign">>(
   base: L,
-  largest = 192,
+  largest = 256,
   tiny: number = largest < 80 ? largest : 80,
   bytes = 2048,
 ): LayerWith<Slabs<StateOf<L>>, "resize" | "goodSize" | "maxAlign" | Kept<L, "reset" | "owns">> =>
@@ -117,7 +117,7 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
     const MOST = 64, ROW = MOST + 2; // blocks, words
     const TINY = tiny / 16; // units
     const TURNS = 64; // requests of which one looks at a magazine
-    const LEAST = 32, SLABBED = 256, SHARE = 10; // units that may be kept of each size; a 1024th of what is out, as a shift
+    const LEAST = 32, SLABBED = 256, SHARE = 8; // units that may be kept of each size; a 256th of what is out, as a shift
     const HEADER = 32, FREE = 0, FRESH = 1, USED = 2, NEXT = 3, PREV = 4; // bytes; words of a slab
 
     /** Units that a block counts as being out. */
