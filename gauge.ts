@@ -33,16 +33,16 @@ export interface Gauge {
  */
 export function formatGauge(g: Gauge): string {
   if (typeof g?.nalloc !== "number") throw new TypeError(`Cannot format as figures: expected a gauge, got ${show(g)}`);
-  return `${count(g.nalloc)} allocated, ${count(g.nfree)} freed; ` +
+  return `${formatCount(g.nalloc)} allocated, ${formatCount(g.nfree)} freed; ` +
     `${formatBytes(g.szalloc)} allocated, ${formatBytes(g.szfree)} freed, peak ${formatBytes(g.watermark)}; ` +
-    `${count(g.nalloc - g.nfree)} live, ${formatBytes(g.szalloc - g.szfree)}`;
+    `${formatCount(g.nalloc - g.nfree)} live, ${formatBytes(g.szalloc - g.szfree)}`;
 }
 
 /** A number of bytes for people: exact below 10,000, then with a binary unit and one decimal. */
 export function formatBytes(bytes: number): string {
   if (typeof bytes !== "number") throw new TypeError(`Cannot format as bytes: expected a number, got ${show(bytes)}`);
   const units = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-  if (Math.abs(bytes) < 10_000) return `${count(bytes)} B`;
+  if (Math.abs(bytes) < 10_000) return `${formatCount(bytes)} B`;
   let unit = -1;
   while (Math.abs(bytes) >= 1024 && unit < units.length - 1) {
     bytes /= 1024;
@@ -51,7 +51,7 @@ export function formatBytes(bytes: number): string {
   return `${bytes.toFixed(1)} ${units[unit]}`;
 }
 
-/** An integer with its thousands set off. */
-function count(n: number): string {
+/** An integer with its thousands set off, for people. */
+export function formatCount(n: number): string {
   return String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 }

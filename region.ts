@@ -27,6 +27,9 @@ export { Allocator, type AllocatorOf, type AnyAllocator, init } from "./allocato
 
 const groundAllocator: AnyAllocator = new Allocator(stats(bonwick(mmap())));
 groundAllocator._enter(undefined);
+groundAllocator.reset = () => {
+  throw new Error("Cannot reset the ground region: any part of the program may have blocks there");
+};
 
 /**
  * What serves allocations now. Once there has been an `enterAsync`, that depends on who asks, wherever no `enter` or

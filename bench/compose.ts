@@ -1,12 +1,28 @@
 /** What composing layers costs: stacks against the same with nothing composed, in one process. */
 
-import { type AnyLayer, batch, bonwick, bypass, check, chunk, type Layer, mmap, specialise, stats } from "../mod.ts";
-import { general, kingsley, lea, pool } from "../layers/ready.ts";
+import {
+  type AnyLayer,
+  arena,
+  batch,
+  bonwick,
+  bypass,
+  check,
+  chunk,
+  general,
+  kingsley,
+  type Layer,
+  lea,
+  mmap,
+  pool,
+  reap,
+  specialise,
+  stats,
+} from "../mod.ts";
 import { readArgs, readInteger } from "../examples/cli.ts";
 import { freelist } from "./freelist.ts";
 import { chunkWithStats, freelistWithStats } from "./fused.ts";
-import { progress, publish, quantile, round, table, VERDICT, verdict } from "./report.ts";
-import { pairs, SMALL } from "./traffic.ts";
+import { publish, round, table, VERDICT, verdict } from "./report.ts";
+import { LEAST_ROUNDS, Runner, sample } from "./runner.ts";
 
 const help = `Measures what composing layers costs, and prints the ratios.
 
@@ -16,51 +32,7 @@ deno task bench:compose [--rounds=N] [--keep]
 --keep      write the figures to bench/README.md; so they are anyway with 300 rounds or more`;
 
 const { flags } = readArgs(help, ["rounds", "keep"], 0);
-const PAIRS = 60_000, LOOPS = 5, WARMUP = 20 * LOOPS;
-const rounds = readInteger("--rounds", flags.rounds, 300, LOOPS, 100_000);
-
-/** A stack, and the times of a pair in nanoseconds, by loop. */
-class Runner {
-  readonly #stack: AnyLayer;
-  /**
-   * Loops of their own, of source text of their own: text that an engine has seen shares what was learnt about it.
-   * Several, since how well one and the same is compiled and placed differs by a tenth.
-   */
-  readonly #loops: { readonly pairs: typeof pairs; readonly ns: number[] }[];
-  static #serial = 0;
-
-  constructor(stack: AnyLayer) {
-    this.#stack = stack;
-    const fresh = () => new Function(`return ${pairs}\n// ${Runner.#serial++}`)();
-    this.#loops = Array.from({ length: LOOPS }, () => ({ pairs: fresh(), ns: [] }));
-  }
-
-  /** Takes a sample. */
-  run(round: number): void {
-    const { pairs, ns } = this.#loops[round % LOOPS], stack = this.#stack;
-    const s = stack.init(), start = performance.now();
-    const failed = pairs(stack, s, SMALL, PAIRS), took = performance.now() - start;
-    stack.deinit(s);
-    if (failed > 0) throw new Error(`Cannot go on: ${failed} blocks could not be had`);
-    ns.push(took * 1e6 / PAIRS);
-  }
-
-  /** Forgets the samples so far, in which code was still being compiled. */
-  reset(): void {
-    for (const { ns } of this.#loops) ns.length = 0;
-  }
-
-  /** Of the loops' 10th percentiles the middle one. */
-  get ns(): number {
-    return quantile(this.#loops.map(({ ns }) => quantile(ns, 0.1)));
-  }
-
-  /** The loops' 10th percentiles, from the least to the greatest. */
-  get range(): string {
-    const ns = this.#loops.map(({ ns }) => quantile(ns, 0.1));
-    return [0, 1].map((at) => round(quantile(ns, at))).join(" to ");
-  }
-}
+const rounds = readInteger("--rounds", flags.rounds, 300, LEAST_ROUNDS, 100_000);
 
 interface Row {
   readonly name: string;
@@ -87,10 +59,9 @@ function compositions(free: boolean): Row[] {
   add("4 x bypass over chunk", four(chunk(mmap(), 65536)), c, 1.05);
   add("4 x bypass over freelist", four(freelists()), f, 1.05);
   add("4 x bypass over bonwick", four(bonwick(mmap())), b, 1.05);
-  for (
-    const [name, stack] of Object.entries({ general: general(), lea: lea(), kingsley: kingsley(), pool: pool(72) })
-  ) {
-    add(`4 x bypass over ${name}`, four<unknown>(stack as AnyLayer), add(name, stack), 1.05);
+  const ready = { general: general(), lea: lea(), kingsley: kingsley(), arena: arena(), reap: reap(), pool: pool(72) };
+  for (const [name, stack] of Object.entries(ready)) {
+    add(`4 x bypass over ${name}`, four(stack as AnyLayer), add(name, stack), 1.05);
   }
   const fusedChunk = add("stats and chunk, fused by hand", chunkWithStats(mmap(), 65536), c);
   const fusedFreelist = add("stats and freelist, fused by hand", freelistWithStats(chunk(mmap(), 65536)), f);
@@ -126,12 +97,7 @@ for (const specialised of [true, false]) {
 }
 
 const on = compositions(true), off = compositions(false), rows = [...on, ...off];
-for (let r = 0; r < WARMUP + rounds; r++) {
-  if (r % 10 === 0) progress(r < WARMUP ? `warming up: ${r} of ${WARMUP}` : `round ${r - WARMUP} of ${rounds}`);
-  if (r === WARMUP) { for (const { runner } of rows) runner.reset(); }
-  // No stack always runs after the same other
-  for (let i = 0; i < rows.length; i++) rows[(i + r) % rows.length].runner.run(r);
-}
+sample(rows.map(({ runner }) => runner), rounds);
 
 const ratio = ({ runner, to }: Row): number => runner.ns / to!.runner.ns;
 const times = (row: Row, i: number): string[] => [

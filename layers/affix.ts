@@ -134,7 +134,8 @@ const over: <L extends AnyLayer>(
       ...(base.goodSize && {
         goodSize: (size) => around(size) >= 2 ** 32 ? size : base.goodSize!(around(size)) - before - suffix,
       }),
-      ...share(base, "reset", "mark", "rewind", "pristine"),
+      ...share(base, "reset", "mark", "rewind"),
+      ...(onGet === undefined && share(base, "pristine")), // a hook may write anywhere
     };
   },
   { assertFunction, assertInteger, share },

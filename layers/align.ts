@@ -1,8 +1,9 @@
 /**
  * `align`: every block is aligned to so many bytes: to cache lines, to pages, to what a device asks for.
  *
- * Guarantees: whatever is asked for, the block is aligned to `n`. Costs nothing where the layer below can do it (its
- * `maxAlign` is at least `n`). Otherwise `n` bytes a block, and two loads or stores a call: the block below is longer,
+ * Guarantees: whatever is asked for, the block is aligned to `n`. Costs what the layer below takes for it where that can
+ * do it (its `maxAlign` is at least `n`): padding over `mmap` or `chunk`, a slab for each tiny block over `slabs`, and so
+ * over `general()`. Otherwise `n` bytes a block, and two loads or stores a call: the block below is longer,
  * and which it is stands in front of the aligned one. Needs nothing of the layer below.
  *
  * ```

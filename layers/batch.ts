@@ -43,7 +43,7 @@ export const batch: <L extends AnyLayer>(
     const { heap, get, put } = base;
     return {
       heap,
-      init: () => ({ base: base.init(), out: { table: 0, slots: 0, blocks: 0 } }),
+      init: (size) => ({ base: base.init(size), out: { table: 0, slots: 0, blocks: 0 } }),
       deinit: (s) => {
         try {
           clear(base, s.base, s.out);

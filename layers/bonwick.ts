@@ -59,9 +59,9 @@ export interface Bonwick<S> {
  */
 export const bonwick = <L extends AnyLayer>(
   base: L,
-): LayerWith<Bonwick<Batch<StateOf<L>>>, "resize" | "reset" | "goodSize"> => slabs<Batch<StateOf<L>>>(batch(base));
+): LayerWith<Bonwick<Batch<StateOf<L>>>, "resize" | "reset" | "goodSize"> => over<Batch<StateOf<L>>>(batch(base));
 
-const slabs: <S>(
+const over: <S>(
   base: LayerWith<S, "reset">,
 ) => LayerWith<Bonwick<S>, "resize" | "goodSize" | "reset"> = layer(function bonwick<S>(
   base: Layer<S>,

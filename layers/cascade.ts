@@ -87,11 +87,11 @@ export const cascade: <
     };
 
     /** Puts the instance that owns a block in front. */
-    const find = (s: Cascade<S>, p: Ptr): void => {
+    const find = (s: Cascade<S>, action: string, p: Ptr): void => {
       if (owns(s.base, p)) return;
       const { others } = s;
       for (let i = others.length - 1; i >= 0; i--) if (owns(others[i].base, p)) return advance(s, i);
-      throw new RangeError(`Cannot find the block at ${p}: no instance owns it`);
+      throw new RangeError(`Cannot ${action} the block at ${p}: no instance owns it`);
     };
 
     /** What a fresh instance, put in front, serves. */
@@ -154,20 +154,20 @@ export const cascade: <
         return p;
       },
       put: (s, p, size) => {
-        find(s, p);
+        find(s, "put", p);
         put(s.base, p, size); // which may refuse it: then it is still counted
         if (--s.blocks === 0) thin(s);
       },
       owns: (s, p) => owns(s.base, p) || s.others.some((it) => owns(it.base, p)),
       ...(base.resize && {
         resize: (s, p, old, size) => {
-          find(s, p);
+          find(s, "resize", p);
           return base.resize!(s.base, p, old, size);
         },
       }),
       ...(base.sizeOf && {
         sizeOf: (s, p) => {
-          find(s, p);
+          find(s, "measure", p);
           return base.sizeOf!(s.base, p);
         },
       }),

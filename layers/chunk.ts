@@ -23,7 +23,7 @@
 
 import { assertInteger, show } from "../errors.ts";
 import type { Ptr } from "../heap.ts";
-import { type AnyLayer, type Layer, layer, type LayerWith, type StateOf, type Window } from "../layer.ts";
+import { type AnyLayer, type Layer, layer, type LayerWith, pass, type StateOf, type Window } from "../layer.ts";
 
 /** State of {@linkcode chunk}. */
 export interface Chunk<S> extends Window {
@@ -247,9 +247,9 @@ export const chunk: <L extends AnyLayer>(
         s.end = u32[(m >>> 2) + END];
         shelve(s, u32[(m >>> 2) + CHUNKS], retain);
       },
-      pristine: true,
+      ...pass(base, "pristine"),
       window: (s) => s,
     };
   },
-  { assertInteger, show },
+  { assertInteger, pass, show },
 );

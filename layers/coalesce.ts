@@ -25,7 +25,7 @@
 import { assertInteger } from "../errors.ts";
 import type { Ptr } from "../heap.ts";
 import { type AnyLayer, type Layer, layer, type LayerWith, type StateOf } from "../layer.ts";
-import { isSpent, type Patience } from "./patience.ts";
+import { losesPatience, type Patience } from "./patience.ts";
 
 /** State of {@linkcode coalesce}. Sizes are in units of 16 bytes, where nothing else is said. */
 export interface Coalesce<S> extends Patience {
@@ -274,7 +274,7 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
     /** Once nothing is out: gives back the last span, unless it is small and becomes empty again and again. */
     const rest = (s: Coalesce<S>): void => {
       if (s.held > bytes) s.patience = s.penalty = 0;
-      if (!isSpent(s)) return;
+      if (!losesPatience(s)) return;
       forget(s);
       while (s.spans !== 0) dropSpan(s, s.spans);
     };
@@ -300,7 +300,9 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
       s.ptr = p;
       if (s.out === 0) return rest(s);
       const spare = s.end - p, step = Math.max(bytes, (s.held >>> 4) & -4096);
-      if (spare < 4 * step || base.resize === undefined) return;
+      if (spare < 4 * step) return;
+      if (p === s.spans + RECORD) return dropSpan(s, s.spans);
+      if (base.resize === undefined) return;
       const less = Math.floor((spare - step) / 4096) * 4096, size = heap.u32[(s.spans >>> 2) + SIZE];
       if (!base.resize(s.base, s.spans, size, size - less)) return;
       heap.u32[(s.spans >>> 2) + SIZE] = size - less;
@@ -523,5 +525,5 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
       divisible: true,
     };
   },
-  { assertInteger, isSpent },
+  { assertInteger, losesPatience },
 );

@@ -2,7 +2,7 @@
  * `freelist`: keeps blocks of one size that come back, and serves them again, the last one first.
  *
  * Guarantees: a request is served from the list while it holds anything; at most `bound` bytes are kept there; what is
- * kept goes back at `deinit`. Costs: O(1), two loads and two stores; nothing for a block, as the list runs through the
+ * kept goes back at `deinit`. Costs: O(1), two loads and two stores, with a bound amortised over half of it; nothing for a block, as the list runs through the
  * free ones. Needs nothing of the layer below; if that takes back parts of blocks (`divisible`, as `coalesce` does), it
  * is asked for `batch` bytes at a time.
  *
@@ -139,7 +139,8 @@ const over: <L extends AnyLayer>(
 
     return {
       heap,
-      init: (all = size) => {
+      init: (told = 0) => {
+        const all = size || told;
         if (all === 0) {
           throw new TypeError("Cannot init freelist: expected a size, or to be in a sizeclass, got neither");
         }

@@ -11,6 +11,7 @@
  */
 
 import { show } from "../errors.ts";
+import { formatCount } from "../gauge.ts";
 import { type AnyLayer, type Kept, type Layer, layer, type LayerWith, pass, type StateOf } from "../layer.ts";
 import { add, drop, type Ledger, remove, reserve, sizeOf } from "./ledger.ts";
 
@@ -136,7 +137,7 @@ export function formatHistogram<S>(s: Histogram<S>): string {
     ...bars(s.sizes, " B"),
     "lifetime of a block, in blocks got meanwhile:",
     ...bars(s.lifetimes, ""),
-    `never put: ${count(unput)} ${unput === 1 ? "block" : "blocks"}`,
+    `never put: ${formatCount(unput)} ${unput === 1 ? "block" : "blocks"}`,
   ].join("\n");
 }
 
@@ -146,15 +147,10 @@ function bars(counts: Float64Array, unit: string): string[] {
   const buckets = Array.from({ length: last - first + 1 }, (_, i) => first + i);
   const labels = buckets.map((k) => {
     const low = Math.floor(2 ** (k - 1)), high = Math.max(2 ** k - 1, low);
-    return (low === high ? count(low) : `${count(low)}..${count(high)}`) + unit;
+    return (low === high ? formatCount(low) : `${formatCount(low)}..${formatCount(high)}`) + unit;
   });
   const width = Math.max(...labels.map((label) => label.length));
   return buckets.map((k, i) =>
-    `  ${labels[i].padStart(width)} |${"#".repeat(Math.ceil(counts[k] / most * BAR))} ${count(counts[k])}`
+    `  ${labels[i].padStart(width)} |${"#".repeat(Math.ceil(counts[k] / most * BAR))} ${formatCount(counts[k])}`
   );
-}
-
-/** An integer with its thousands set off. */
-function count(n: number): string {
-  return String(n).replace(/\B(?=(\d{3})+$)/g, ",");
 }

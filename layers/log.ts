@@ -78,8 +78,11 @@ export const log: <L extends AnyLayer>(
         return s;
       },
       deinit: (s) => {
-        base.deinit(s);
-        sink("deinit");
+        try {
+          base.deinit(s);
+        } finally {
+          sink("deinit"); // also if it has found a leak: the state is closed either way
+        }
       },
       get: (s, size, align = 16) => {
         const p = get(s, size, align);

@@ -30,10 +30,10 @@ export function pair<A, B>(first: Layer<A>, second: Layer<B>): Omit<Layer<Pair<A
   return {
     heap: first.heap,
     parts: { first, second },
-    init: () => {
-      const s = first.init();
+    init: (size) => {
+      const s = first.init(size);
       try {
-        return { first: s, second: second.init() };
+        return { first: s, second: second.init(size) };
       } catch (e) {
         first.deinit(s);
         throw e;

@@ -10,14 +10,14 @@
 
 /** What a layer's state has of it. Fresh: `{ patience: 0, penalty: 0 }`. */
 export interface Patience {
-  /** How often nothing may be out yet before all is given back. */
+  /** How many more times it is let pass. */
   patience: number;
   /** What `patience` was set to the last time. */
   penalty: number;
 }
 
-/** Whether to give all back, now that nothing is out. */
-export function isSpent(s: Patience): boolean {
+/** Counts one more time that nothing is out; true if all is to be given back now. */
+export function losesPatience(s: Patience): boolean {
   if (s.patience-- > 0) return false;
   s.penalty = s.patience = Math.min(2 * s.penalty + 1, 63);
   return true;

@@ -133,7 +133,8 @@ export const arena = (heap: Heap = defaultHeap, retain: number = Infinity): Retu
 export const reap = (heap: Heap = defaultHeap): ReturnType<typeof coalesce<LayerOf<Mmap>>> => coalesce(mmap(heap));
 
 /**
- * A pool: blocks of one size, in chunks that double. What is larger comes from the chunks, too.
+ * A pool: blocks of one size, in chunks that double. What is larger comes from the chunks, too, and comes
+ * back with a `reset` only.
  *
  * @param bytes Bytes in a block, 1 to 2^30, rounded up to a multiple of 16
  * @param heap Where the memory comes from. Default: the program's default heap

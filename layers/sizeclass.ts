@@ -29,7 +29,7 @@ import {
   ownFunctions,
   type StateOf,
 } from "../layer.ts";
-import { isSpent, type Patience } from "./patience.ts";
+import { losesPatience, type Patience } from "./patience.ts";
 
 /** State of {@linkcode sizeclass}; `C` is that of a class. */
 export interface Sizeclass<S, C> extends Patience {
@@ -45,9 +45,12 @@ export interface Sizeclass<S, C> extends Patience {
  * Serves each class of sizes by a layer of its own.
  *
  * @param base The layer below
- * @param classes The largest size of each class in bytes: ascending multiples of 16, up to 2^20, at most 256 of them
- * @param make Makes the layer that serves the classes, of one that stands for `base`. It is called once; there is a state
- *   of that layer for each class, of which `init` is told the size
+ * @param classes The largest size of each class in bytes: ascending multiples of 16, up to 2^20, at most 256 of them. It
+ *   is read once: do not change it later
+ * @param make Makes the layer that serves the classes, of one that stands for `base` and passes on no more than serves one
+ *   class: no `owns`, no `reset`, no marks and no gauge. It is called once; there is a state of that layer for each class,
+ *   of which `init` is told the size. Those states are made anew at a reset, and when nothing is out: what they have
+ *   counted begins at 0. Each function makes a layer of its own: in a loop, compose with one that is made outside
  *
  * @example
  * ```ts
@@ -66,10 +69,10 @@ export interface Sizeclass<S, C> extends Patience {
 export const sizeclass: <L extends AnyLayer, C extends AnyLayer>(
   base: L,
   classes: readonly number[],
-  make: (base: L) => C,
+  make: (base: LayerWith<StateOf<L>, Kept<L, "resize" | "sizeOf" | "goodSize" | "maxAlign">>) => C,
 ) => LayerWith<
   Sizeclass<StateOf<L>, StateOf<C>>,
-  "goodSize" | "resize" | Kept<L, "reset"> | Extract<Kept<L, "maxAlign" | "owns">, Kept<C>>
+  "goodSize" | "resize" | Kept<L, "reset"> | Extract<Kept<L, "maxAlign">, Kept<C>>
 > = layer(
   function sizeclass<S, C>(
     base: Layer<S>,
@@ -100,6 +103,10 @@ export const sizeclass: <L extends AnyLayer, C extends AnyLayer>(
     let lent: S;
     /** Stands for the layer below: each class gets the state that they share. */
     const lender: Layer<S> = { ...base, init: () => lent, deinit: () => {} };
+    // What is of all classes together is no class's to use
+    for (const shared of ["gauge", "owns", "reset", "mark", "rewind"] as const) {
+      delete (lender as Partial<Layer<S>>)[shared];
+    }
     const made = make(lender);
     if (!isLayer(made) || made.heap !== heap) {
       throw new TypeError(`Cannot compose sizeclass: make must return a layer over the same heap, got ${show(made)}`);
@@ -113,7 +120,7 @@ export const sizeclass: <L extends AnyLayer, C extends AnyLayer>(
 
     /** Once nothing is out: makes the classes give back what they keep, to merge, unless that happens again and again. */
     const rest = (s: Sizeclass<S, C>): void => {
-      if (base.divisible !== true || !isSpent(s)) return;
+      if (base.divisible !== true || !losesPatience(s)) return;
       for (const c of s.classes) one.deinit(c);
       fresh(s);
     };
@@ -137,6 +144,7 @@ export const sizeclass: <L extends AnyLayer, C extends AnyLayer>(
         if (size > LARGEST) p = base.get(s.base, size, align) >>> 0;
         else {
           const c = map[(size + 15) >>> 4];
+          if (lent !== s.base) lent = s.base; // for a class that makes another state only now
           p = oneGet(s.classes[c], sizes[c], align);
         }
         if (p !== 0) s.out++;
@@ -163,11 +171,8 @@ export const sizeclass: <L extends AnyLayer, C extends AnyLayer>(
           s.out = 0;
         },
       }),
-      ...(base.owns && one.owns && {
-        owns: (s, p) => base.owns!(s.base, p) || s.classes.some((c) => one.owns!(c, p)),
-      }),
       ...(base.maxAlign && one.maxAlign && { maxAlign: Math.min(base.maxAlign, one.maxAlign) }),
     };
   },
-  { assertFunction, assertInteger, isLayer, isSpent, ownFunctions, show },
+  { assertFunction, assertInteger, isLayer, losesPatience, ownFunctions, show },
 );

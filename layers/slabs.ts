@@ -3,12 +3,13 @@
  *
  * Guarantees: blocks of up to `largest` bytes are rounded up to a multiple of 16; a block that comes back is served again
  * first. Blocks of up to `tiny` bytes come from slabs of their size, which go back when none of their blocks is out; larger
- * ones come from the layer below and go back there, where they can merge. What waits in the magazine of a size is at most
- * a 256th of what is out, but 512 bytes, of tiny ones 4 KiB, or two blocks anyway, and 64 blocks at most; a magazine that
- * is not in use is emptied after a while; when nothing is out any more, all goes back (the first time at once; if that
- * happens again and again, every 64th time at the latest). Costs: O(1), amortised over half a magazine; 32 bytes a slab,
- * and its rest; a slab for a tiny block aligned to more than 16. Needs a layer below that is `divisible`, resizes and
- * aligns, as `coalesce` does: a slab is aligned to its size, so that the slab of a block is found by masking.
+ * ones come from the layer below and go back there, where they can merge. A magazine holds at most a 256th of the bytes
+ * that are out, with two bounds: never less than 512 bytes (of tiny blocks 16 KiB) or two blocks, never more than 256
+ * blocks. One that is not in use is emptied after a while; when nothing is out any more, all go back (the first time at
+ * once; if that happens again and again, every 64th time at the latest). Costs: O(1), amortised over half a magazine; 32
+ * bytes a slab, and its rest; a whole slab for each tiny block that is asked to be aligned to more than 16; 16 KiB a
+ * state. Needs a layer below that is `divisible`, resizes and aligns, as `coalesce` does: a slab is aligned to its size, so
+ * that the slab of a block is found by masking.
  *
  * After Bonwick, "The Slab Allocator" (USENIX 1994), and Bonwick and Adams, "Magazines and Vmem" (USENIX 2001).
  *
@@ -25,7 +26,7 @@
 import { assertInteger, assertPowerOfTwo } from "../errors.ts";
 import type { Ptr } from "../heap.ts";
 import { type Aligning, type Kept, type Layer, layer, type LayerWith, pass, type StateOf } from "../layer.ts";
-import { isSpent, type Patience } from "./patience.ts";
+import { losesPatience, type Patience } from "./patience.ts";
 
 /** State of {@linkcode slabs}. Sizes are in units of 16 bytes. */
 export interface Slabs<S> extends Patience {
@@ -37,7 +38,7 @@ export interface Slabs<S> extends Patience {
    */
   magazines: Uint32Array;
   /** By size: blocks that the magazine has room for now. */
-  rooms: Uint8Array;
+  rooms: Uint16Array;
   /** By size: address of the first slab of a list of those with free blocks, or 0. */
   partial: Uint32Array;
   /** By size: address of the first slab of a list of those without free blocks, or 0. */
@@ -114,10 +115,11 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
     }
     const { heap, put: basePut, resize } = base, baseGet: Aligning<S>["get"] = base.get;
     const UNITS = largest / 16, EMPTY = 0, FULL = 1;
-    const MOST = 64, ROW = MOST + 2; // blocks, words
+    const MOST = 256, ROW = MOST + 2; // blocks, words
     const TINY = tiny / 16; // units
     const TURNS = 64; // requests of which one looks at a magazine
-    const LEAST = 32, SLABBED = 256, SHARE = 8; // units that may be kept of each size; a 256th of what is out, as a shift
+    const LEAST = 32, LEAST_TINY = 1024; // units that a magazine may hold anyway, and if its blocks are tiny
+    const SHARE = 8; // it may hold a 256th of what is out, as a shift
     const HEADER = 32, FREE = 0, FRESH = 1, USED = 2, NEXT = 3, PREV = 4; // bytes; words of a slab
 
     /** Units that a block counts as being out. */
@@ -136,7 +138,7 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
 
     /** Blocks that a magazine should have room for, as much as is out. A shift, as a division would take longer. */
     const roomFor = (s: Slabs<S>, units: number): number => {
-      const least = units <= TINY ? SLABBED : LEAST;
+      const least = units <= TINY ? LEAST_TINY : LEAST;
       return Math.min(
         MOST,
         Math.max(2, Math.max(least, (s.taken - s.returned | 0) >>> SHARE) >>> (32 - Math.clz32(units - 1))),
@@ -303,7 +305,7 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
 
     /** Once nothing is out: empties the magazines, unless that happens again and again. */
     const rest = (s: Slabs<S>): void => {
-      if (!isSpent(s)) return;
+      if (!losesPatience(s)) return;
       purge(s);
     };
 
@@ -359,7 +361,7 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
       init: () => ({
         base: base.init(),
         magazines: empty.slice(),
-        rooms: new Uint8Array(UNITS + 1),
+        rooms: new Uint16Array(UNITS + 1),
         partial: new Uint32Array(TINY + 1),
         full: new Uint32Array(TINY + 1),
         seen: new Uint32Array(UNITS + 1),
@@ -407,5 +409,5 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
       ...pass(base, "owns"),
     };
   },
-  { assertInteger, assertPowerOfTwo, isSpent, pass },
+  { assertInteger, assertPowerOfTwo, losesPatience, pass },
 );

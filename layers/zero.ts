@@ -4,8 +4,8 @@
  * Guarantees: on get, every byte of a block is zero when it is handed out, and what it grows by when it is resized. On
  * put, every byte of a block is zero before the layer below has it back, as is what it shrinks by, so that no secret
  * lingers. Costs O(size). On get, memory that is fresh from the heap is known to be zero and skipped where the layer
- * below is `pristine`. On put, a block that shrinks in place is cut on approval: a copy of what goes is kept meanwhile,
- * and zeroed, too. Needs nothing of the layer below.
+ * below is `pristine`. On put, what a block is to lose by shrinking is zeroed first, and restored from a copy if the layer
+ * below refuses; the copy, as large as what goes and not in the heap, is zeroed, too. Needs nothing of the layer below.
  *
  * On put, `reset`, `mark` and `rewind` are lost, as they take back blocks without looking at them. What is still out at
  * `deinit` is not zeroed either.

@@ -94,21 +94,14 @@ export function reserve<V>(s: Slice<V>, len: number): void {
   if (len > s.cap) release(s, enlarge(s, len));
 }
 
-/** A block that a slice had. */
-export interface Block {
-  /** Its address, or 0. */
-  readonly ptr: Ptr;
-  /** Elements that it has room for. */
-  readonly cap: number;
-}
-
-const NO_BLOCK: Block = { ptr: 0, cap: 0 };
+/** A block that a slice had, as its header had it. */
+export type Block = Pick<Header<unknown>, "heap" | "ptr" | "cap" | "_from">;
 
 /**
  * Makes room for `len` elements, more than there is room for: in place where the current region has served the block
- * and can resize it, otherwise in a new block. Returns the block that is to be released then.
+ * and can resize it, otherwise in a new block. Returns the block that is to be released then, if it has moved.
  */
-export function enlarge<V>(s: Slice<V>, len: number): Block {
+export function enlarge<V>(s: Slice<V>, len: number): Block | undefined {
   const { type, ptr, cap } = s, { size } = type, header: Header<V> = s;
   assertInteger("grow a slice", `number of elements of ${size} bytes`, len, 0, most(type));
   const heap = heapFor(type), from = top();
@@ -117,15 +110,16 @@ export function enlarge<V>(s: Slice<V>, len: number): Block {
   const room = roomFor(from, Math.min(Math.max(len, 2 * cap, Math.floor(FIRST / size)), most(type)), type);
   if (cap !== 0 && from === s._from && from.layer.resize?.(from.state, ptr, cap * size, room * size)) {
     header.cap = room;
-    return NO_BLOCK;
+    return undefined;
   }
+  const old = { heap: s.heap, ptr, cap, _from: s._from };
   const p = bytealloc(room * size, type.align);
   copy(heap, p, heap, ptr, s.len * size);
   header.heap = heap;
   header.ptr = p;
   header.cap = room;
   header._from = from;
-  return { ptr, cap };
+  return old;
 }
 
 /** Elements that a block has room for that is to hold `n`. */
@@ -134,8 +128,16 @@ function roomFor<V>({ layer }: AnyAllocator, n: number, { size }: Type<V>): numb
 }
 
 /** Gives a block that `s` had back to the current region. */
-export function release<V>(s: Slice<V>, { ptr, cap }: Block): void {
-  if (cap !== 0) bytefree(ptr, cap * s.type.size);
+export function release<V>(s: Slice<V>, old: Block | undefined): void {
+  if (old === undefined || old.cap === 0) return;
+  const { size } = s.type;
+  try {
+    bytefree(old.ptr, old.cap * size);
+  } catch (e) { // a layer has refused it: the slice stays where it was
+    bytefree(s.ptr, s.cap * size);
+    Object.assign(s, old);
+    throw e;
+  }
 }
 
 /** Throws unless `s` is a slice. */

@@ -66,11 +66,10 @@ export function slfree<V>(s: Slice<V>): void {
   assertOwner("free", s);
   if (s.cap === 0) return;
   assertHere("free", s);
-  const { ptr, cap } = s;
+  bytefree(s.ptr, s.cap * s.type.size); // which a layer may refuse: then the slice is as before
   const header: Header<V> = s;
   header.ptr = header.len = header.cap = 0;
   header._from = undefined;
-  bytefree(ptr, cap * s.type.size);
 }
 
 /**

@@ -37,7 +37,10 @@ export interface Replayable<S> {
 
 /** How a run of a trace went. */
 export interface Replay {
-  /** Calls of `get` that gave 0. What the program did with such a block is left out. */
+  /**
+   * Calls of `get` that gave 0, and resizes for which there was no memory: the block is put then. What the program did
+   * with such a block is left out.
+   */
   readonly failed: number;
   /** Blocks that the program resized in place and that had to move instead. */
   readonly moved: number;

@@ -185,7 +185,7 @@ export const rows: readonly Row[] = [
   row("slab", slab(all, 64), slab(aligned, 64), ["resize", "goodSize"], ["owns", "reset"], aligned),
   row("slabs", slabs(all), slabs(divisible), GENERAL, ["owns", "reset"], divisible),
   row("sizeclass", sizeclass(all, [16, 32], lists), sizeclass(none, [16, 32], lists), ["resize", "goodSize"], [
-    ...["reset", "maxAlign", "owns"] as const,
+    ...["reset", "maxAlign"] as const,
   ]),
   row("quantize", quantize(all, 64), quantize(none, 64), ["resize", "goodSize"], [
     ...["owns", "reset", "maxAlign", ...MARKS] as const,

@@ -213,7 +213,7 @@ Deno.test("cascade: over a range that has one state at a time there is one insta
 
 Deno.test("cascade: a block of no instance is refused, and changes nothing", () => {
   const heap = freshHeap(), a = init(cascade(batch(mmap(heap)))), p = a.get(100);
-  const message = "Cannot find the block at 16: no instance owns it";
+  const message = "the block at 16: no instance owns it";
   assertThrows(() => a.put(16, 100), RangeError, message);
   assertThrows(() => a.resize(16, 100, 50), RangeError, message);
   assertThrows(() => a.sizeOf(16), RangeError, message);

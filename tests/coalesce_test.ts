@@ -657,3 +657,13 @@ Deno.test("coalesce: bytes in a span must be 1024 to 2^30", () => {
   a.deinit();
   assertAllFree(heap);
 });
+
+Deno.test("coalesce: a large span is given back when it is empty, though it is the newest and cannot shrink", () => {
+  const heap = freshHeap(), { resize: _, ...base } = mmap(heap), stack = coalesce(base), s = stack.init();
+  stack.get(s, 60_000);
+  const p = stack.get(s, 50_000_000);
+  stack.put(s, p, 50_000_000);
+  assertEquals(s.held, 65_536);
+  stack.deinit(s);
+  assertAllFree(heap);
+});

@@ -262,3 +262,10 @@ Deno.test("freelist: bad parameters", () => {
   a.deinit();
   assertAllFree(heap);
 });
+
+Deno.test("freelist: a size of its own holds in a sizeclass, too", () => {
+  const heap = freshHeap(), stack = sizeclass(coalesce(mmap(heap)), [16, 256], (base) => freelist(base, 64));
+  const s = stack.init();
+  assertEquals(s.classes.map(({ size }) => size), [64, 64]);
+  stack.deinit(s);
+});

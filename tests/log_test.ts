@@ -1,4 +1,18 @@
-import { type AnyLayer, batch, bonwick, bypass, chunk, init, layers, mmap, nullLayer, stats } from "../mod.ts";
+import {
+  type AnyLayer,
+  batch,
+  bonwick,
+  bypass,
+  check,
+  chunk,
+  init,
+  layers,
+  LeakError,
+  mmap,
+  nullLayer,
+  stats,
+} from "../mod.ts";
+import { parseLog } from "../testing/mod.ts";
 import { log } from "../layers/log.ts";
 import { fail } from "../layers/fail.ts";
 import { assertEquals, assertStrictEquals, assertThrows } from "./assert.ts";
@@ -144,4 +158,14 @@ Deno.test("log: a sink that is none is refused", () => {
   for (const wrong of [undefined, null, [], "file"]) {
     assertThrows(() => log(mmap(), wrong as never), TypeError, "Cannot compose log: sink must be a function, got");
   }
+});
+
+Deno.test("log: a state that is closed with a leak is closed in the log", () => {
+  const lines: string[] = [], stack = log(check(stats(mmap(freshHeap()))), (line) => void lines.push(line));
+  for (let i = 0; i < 2; i++) {
+    const s = stack.init();
+    stack.get(s, 100);
+    assertThrows(() => stack.deinit(s), LeakError);
+  }
+  assertEquals(parseLog(lines.join("\n")).gets, 2);
 });

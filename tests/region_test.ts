@@ -404,3 +404,10 @@ Deno.test("region: what a task asks for that has outlived its region throws", as
     for (const e of await refused) assertMatch(e.message, /^Cannot use the allocator .*: it has been closed$/);
   }
 });
+
+Deno.test("region: the ground cannot be reset, as anybody may have blocks there", () => {
+  const p = bytealloc(100), before = ground().gauge();
+  assertThrows(() => ground().reset(), Error, "Cannot reset the ground region");
+  assertEquals(ground().gauge(), before);
+  bytefree(p, 100);
+});

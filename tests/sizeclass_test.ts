@@ -2,6 +2,7 @@ import {
   type AnyLayer,
   batch,
   bypass,
+  cascade,
   chunk,
   coalesce,
   fail,
@@ -144,7 +145,7 @@ Deno.test("sizeclass: reset takes all back, and begins anew", () => {
   assertAllFree(heap);
 });
 
-Deno.test("sizeclass: has owns and maxAlign where the layer below and that of the classes have", () => {
+Deno.test("sizeclass: has maxAlign where the layer below and that of the classes have", () => {
   const heap = freshHeap();
   const has = (layer: AnyLayer) =>
     ["gauge", "resize", "owns", "sizeOf", "reset", "goodSize", "maxAlign", "mark", "pristine", "divisible", "window"]
@@ -152,7 +153,6 @@ Deno.test("sizeclass: has owns and maxAlign where the layer below and that of th
   const over = (base: AnyLayer, make: (base: AnyLayer) => AnyLayer) => has(sizeclass(base, CLASSES, make));
   assertEquals(over(coalesce(mmap(heap)), (base) => freelist(base)), [
     "resize",
-    "owns",
     "reset",
     "goodSize",
     "maxAlign",
@@ -161,13 +161,38 @@ Deno.test("sizeclass: has owns and maxAlign where the layer below and that of th
   assertEquals(over(chunk(mmap(heap), PAGE), () => nullLayer(heap)), ["resize", "reset", "goodSize"]);
   assertEquals(over(nullLayer(heap), (base) => chunk(base, PAGE)), ["resize", "goodSize"]);
   assertEquals(sizeclass(mmap(heap), CLASSES, (base) => chunk(base, PAGE)).maxAlign, 4096); // the lesser
+});
 
-  const layer = sizeclass(batch(mmap(heap)), CLASSES, (base) => chunk(base, PAGE)), s = layer.init(), t = layer.init();
-  const blocks = [10, 100, 5000].map((size) => layer.get(s, size));
-  for (const p of blocks) assertEquals([layer.owns(s, p), layer.owns(t, p)], [true, false]);
-  layer.deinit(s);
-  layer.deinit(t);
+Deno.test("sizeclass: what is of all classes is no class's to use", () => {
+  const heap = freshHeap();
+  // A cascade resets the layer below when it is empty, and asks it what it owns: here that would be every class's
+  assertThrows(
+    () => sizeclass(coalesce(mmap(heap)), [32, 64], (base) => cascade(limit(base, 1000) as never)),
+    TypeError,
+    "Cannot compose cascade",
+  );
+  const stack = sizeclass(coalesce(mmap(heap), 4096), [32, 64], (base) => cascade(limit(batch(base), 1000)));
+  const s = stack.init(), big = stack.get(s, 5000);
+  stack.get(s, 64);
+  stack.put(s, stack.get(s, 32), 32);
+  assert(stack.get(s, 5000) !== big);
+  stack.deinit(s);
   assertAllFree(heap);
+});
+
+Deno.test("sizeclass: a class that makes another state later has the base of its own state", () => {
+  const heap = freshHeap(), stack = sizeclass(coalesce(mmap(heap)), [1024], (b) => cascade(limit(batch(b), 1024)));
+  const a = stack.init(), b = stack.init();
+  stack.get(a, 1000);
+  const p = stack.get(a, 1000), q = stack.get(b, 1000);
+  stack.deinit(b);
+  const end = p + 1000;
+  for (let pages = heap.getPages(1), i = 0; i < 4; i++, pages = heap.getPages(1)) {
+    assert(pages + PAGE <= p || pages >= end, `${p} is in pages that are free`);
+    heap.u8.fill(0, pages, pages + PAGE);
+  }
+  assert(p !== 0 && q !== 0);
+  stack.deinit(a);
 });
 
 Deno.test("sizeclass: alignments go to the class", () => {

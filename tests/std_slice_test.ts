@@ -1,5 +1,6 @@
 import { fc } from "./fast_check.ts";
 import {
+  batch,
   check,
   chunk,
   enter,
@@ -590,5 +591,22 @@ Deno.test("slice: grown in another region than its own, it moves there", () => {
         assert([...std.slice(s, 0, 100)].every((x) => x === 7));
       });
     }
+  });
+});
+
+Deno.test("slice: a block that a region refuses to take stays the slice's", () => {
+  const outer = init(batch(mmap())), inner = init(batch(mmap()));
+  enter(outer, () => {
+    const s = std.slalloc(std.u8, 100), p = s.ptr;
+    std.slfill(s, 7);
+    enter(inner, () => {
+      assertThrows(() => std.slfree(s), RangeError);
+      assertEquals([s.ptr, s.len, s.cap], [p, 100, 100]);
+      assertThrows(() => std.slgrow(s, 5000), RangeError);
+      assertEquals([s.ptr, s.len, s.cap, s.get(99)], [p, 100, 100, 7]);
+      assertEquals(inner.state.out.blocks, 0); // the block that it would have moved to is back
+    });
+    std.slfree(s);
+    assertEquals(outer.state.out.blocks, 0);
   });
 });

@@ -125,7 +125,7 @@ export function namedOfCatalogue(): void {
     typeof classes,
     LayerWith<
       Sizeclass<Coalesce<Mmap>, Freelist<Coalesce<Mmap>>>,
-      "resize" | "owns" | "reset" | "goodSize" | "maxAlign"
+      "resize" | "reset" | "goodSize" | "maxAlign"
     >
   >(true);
   // Those without a state of their own have the name of what is below

@@ -1,4 +1,4 @@
-import { type AnyLayer, batch, bonwick, chunk, init, mmap, sbrk, stats } from "../mod.ts";
+import { affix, type AnyLayer, batch, bonwick, chunk, type Heap, init, mmap, sbrk, stats } from "../mod.ts";
 import { zero, type ZeroWhen } from "../layers/zero.ts";
 import { conforms, failAt } from "../testing/mod.ts";
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "./assert.ts";
@@ -228,5 +228,16 @@ Deno.test("zero: on get is the default, and the same layer; anything else is ref
     // deno-lint-ignore no-explicit-any -- what JavaScript can do
     const compose = () => zero(base, when as any);
     assertThrows(compose, TypeError, `Cannot compose zero: when must be "get", "put" or "both", got ${shown}`);
+  }
+});
+
+Deno.test("zero: what a layer below has written to fresh memory is zeroed, through an arena too", () => {
+  const poison = (heap: Heap, p: number, size: number) => void heap.u8.fill(0xaa, p, p + size);
+  for (const over of [(base: AnyLayer) => base, (base: AnyLayer) => chunk(base, 4096)]) {
+    const heap = freshHeap(), layer = zero(over(affix(mmap(heap), 16, 0, poison))), s = layer.init();
+    const p = layer.get(s, 100);
+    assertEquals([...heap.u8.subarray(p, p + 100)], new Array(100).fill(0));
+    layer.put(s, p, 100);
+    layer.deinit(s);
   }
 });

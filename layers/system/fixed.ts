@@ -8,7 +8,8 @@
  *
  * **The range has one state at a time.** While a state is open, any other of the same layer has no memory, and each
  * `get` of it returns 0; when it is closed, the next `init` has the range. Two layers over ranges that overlap do not
- * know of each other, nor does the heap know of either: the range must be the caller's, as pages that it got are.
+ * know of each other, nor does the heap know of either: the range must be the caller's, as pages that it got are. Equal
+ * ranges are one layer, whoever composed it: a state that is never closed keeps the range for good.
  *
  * ```
  * | block | block | block | free |
