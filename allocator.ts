@@ -4,6 +4,7 @@
  * @module
  */
 
+import { describe, nameOf } from "./describe.ts";
 import { ADDRESS_SPACE, assertInteger, show } from "./errors.ts";
 import type { Gauge } from "./gauge.ts";
 import type { Heap, Ptr } from "./heap.ts";
@@ -11,10 +12,8 @@ import {
   type Alignment,
   type AnyLayer,
   type Capability,
-  describe,
   type Kept,
   type Layer,
-  nameOf,
   ownFunctions,
   type StateOf,
   type Window,

@@ -4,6 +4,7 @@
  * @module
  */
 
+export { describe } from "./describe.ts";
 export { formatBytes, formatGauge, type Gauge } from "./gauge.ts";
 export { Heap, heap, type HeapOptions, type Ptr } from "./heap.ts";
 export {
@@ -11,7 +12,6 @@ export {
   type Alignment,
   type AnyLayer,
   type Capability,
-  describe,
   type Factory,
   type Gauged,
   type Kept,

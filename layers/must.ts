@@ -8,7 +8,8 @@
  * @module
  */
 
-import { type AnyLayer, type Kept, type Layer, layer, type LayerWith, nameOf, share, type StateOf } from "../layer.ts";
+import { nameOf } from "../describe.ts";
+import { type AnyLayer, type Kept, type Layer, layer, type LayerWith, share, type StateOf } from "../layer.ts";
 import { OutOfMemoryError } from "../out_of_memory.ts";
 
 /** State of {@linkcode must}: that of the layer below. */

@@ -9,7 +9,7 @@
  * once; if that happens again and again, every 64th time at the latest). Costs: O(1), amortised over half a magazine; 32
  * bytes a slab, and its rest; a whole slab for each tiny block that is asked to be aligned to more than 16; 16 KiB a
  * state. Needs a layer below that is `divisible`, resizes and aligns, as `coalesce` does: a slab is aligned to its size, so
- * that the slab of a block is found by masking.
+ * that the slab of a block is found by masking. Before a request is refused, all magazines are emptied.
  *
  * After Bonwick, "The Slab Allocator" (USENIX 1994), and Bonwick and Adams, "Magazines and Vmem" (USENIX 2001).
  *
@@ -305,20 +305,24 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
 
     /** Once nothing is out: empties the magazines, unless that happens again and again. */
     const rest = (s: Slabs<S>): void => {
-      if (!losesPatience(s)) return;
-      purge(s);
+      if (losesPatience(s)) purge(s);
+    };
+
+    /** What no magazine serves. */
+    const serve = (s: Slabs<S>, size: number, align: number): Ptr => {
+      if (size <= largest && align <= 16) return fill(s, unitsOf(size));
+      return size <= tiny ? getAligned(s, unitsOf(size), align) : baseGet(s.base, size, align);
     };
 
     const slowGet = (s: Slabs<S>, size: number, align: number): Ptr => {
       tend(s);
       if (size === 0) return get(s, 1, align); // whose magazine need not be empty
-      const units = unitsOf(size);
-      const p = size > largest || (align > 16 && size > tiny)
-        ? baseGet(s.base, size, align)
-        : align > 16
-        ? getAligned(s, units, align)
-        : fill(s, units);
-      if (p !== 0) s.taken = (s.taken + units) | 0;
+      let p = serve(s, size, align);
+      if (p === 0) {
+        purge(s); // what waits may be what is lacking
+        p = serve(s, size, align);
+      }
+      if (p !== 0) s.taken = (s.taken + unitsOf(size)) | 0;
       return p;
     };
 

@@ -6,7 +6,8 @@
 
 import { ADDRESS_SPACE, assertFunction, assertInteger, show } from "../errors.ts";
 import { Heap } from "../heap.ts";
-import { type AnyLayer, describe, isLayer, specialise } from "../layer.ts";
+import { describe } from "../describe.ts";
+import { type AnyLayer, isLayer, specialise } from "../layer.ts";
 import { type BaseLayer, Probe } from "./probe.ts";
 import { Bench, type Block, ConformanceError, type Pick, pickFrom, Trial } from "./trial.ts";
 

@@ -8,7 +8,8 @@
 import { show } from "../errors.ts";
 import type { Gauge } from "../gauge.ts";
 import { type Heap, PAGE, type Ptr } from "../heap.ts";
-import { type AnyLayer, nameOf } from "../layer.ts";
+import { nameOf } from "../describe.ts";
+import { type AnyLayer } from "../layer.ts";
 import { OutOfMemoryError } from "../out_of_memory.ts";
 import type { Probe } from "./probe.ts";
 

@@ -1,5 +1,5 @@
 import { mmap } from "../mod.ts";
-import { nameOf } from "../layer.ts";
+import { nameOf } from "../describe.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "./assert.ts";
 import { freshHeap } from "./kit.ts";
 import { DEPTH, randomStack, tryRandomStack } from "./stacks.ts";

@@ -479,3 +479,14 @@ Deno.test("slabs: bad parameters", () => {
   b.deinit();
   assertAllFree(heap);
 });
+
+Deno.test("slabs: what waits in magazines serves other sizes before a request is refused", () => {
+  const heap = freshHeap({ initial: 2, maximum: 2 }), layer = slabs(coalesce(mmap(heap), 4096)), s = layer.init();
+  const blocks: number[] = [];
+  for (let p = layer.get(s, 256); p !== 0; p = layer.get(s, 256)) blocks.push(p);
+  const last = blocks.pop()!, before = blocks.pop()!, next = blocks.pop()!;
+  for (const p of [last, before, next]) layer.put(s, p, 256); // two or three of them wait
+  assert(layer.get(s, 700) !== 0);
+  layer.deinit(s);
+  assertAllFree(heap);
+});

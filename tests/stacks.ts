@@ -36,7 +36,7 @@ import { sized } from "../layers/sized.ts";
 import { slab } from "../layers/slab.ts";
 import { zero } from "../layers/zero.ts";
 import { fixed } from "../layers/system/fixed.ts";
-import { nameOf } from "../layer.ts";
+import { nameOf } from "../describe.ts";
 import { ConformanceError, conforms } from "../testing/mod.ts";
 import { type Pick, pickFrom } from "../testing/trial.ts";
 
