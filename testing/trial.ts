@@ -9,7 +9,7 @@ import { show } from "../errors.ts";
 import type { Gauge } from "../gauge.ts";
 import { type Heap, PAGE, type Ptr } from "../heap.ts";
 import { nameOf } from "../describe.ts";
-import { type AnyLayer } from "../layer.ts";
+import type { AnyLayer } from "../layer.ts";
 import { OutOfMemoryError } from "../out_of_memory.ts";
 import type { Probe } from "./probe.ts";
 
