@@ -1,8 +1,8 @@
 /** Runs workloads by contenders, each in a process of its own, interleaved over several rounds. */
 
-import { fail } from "../examples/cli.ts";
+import { fail, readArgs, readInteger } from "../examples/cli.ts";
 import { load } from "./contenders/mod.ts";
-import { progress, round, table } from "./report.ts";
+import { progress, publish, round, table } from "./report.ts";
 import { roundOf, type Workload } from "./workload.ts";
 
 /** Names chosen by a flag, as in "pair,fifo"; all of them without it. */
@@ -99,6 +99,46 @@ export class Times {
     });
     return table([["workload", ...this.#contenders], ...rows]);
   }
+}
+
+/**
+ * A script that compares: reads its arguments, runs the workloads by the contenders, and prints a table of the times, the
+ * `figures` made of them, and a legend; all of that is kept in a section of README.md if everything has been run.
+ *
+ * @param purpose What it does, in a sentence, for its help
+ */
+export async function compare(
+  { purpose, task, section, workloads: allWorkloads, contenders: allContenders, figures }: {
+    readonly purpose: string;
+    readonly task: string;
+    readonly section: string;
+    readonly workloads: Readonly<Record<string, Workload>>;
+    readonly contenders: readonly string[];
+    figures(times: Times, workloads: readonly string[]): string;
+  },
+): Promise<void> {
+  const names = Object.keys(allWorkloads);
+  const help = `${purpose}
+
+deno task ${task} [--workload=NAMES] [--contender=NAMES] [--rounds=N] [--quick] [--keep]
+
+--workload=NAMES   only these, as in pair,fifo: ${names.join(", ")}
+--contender=NAMES  only these: ${allContenders.join(", ")}
+--rounds=N         processes for each workload and contender, interleaved (5)
+--quick            some samples only, to see that everything runs: not for reading figures
+--keep             write the table to bench/README.md; so it is anyway when everything has been run
+
+A figure is the mean of a process's samples, and of the rounds the quietest.`;
+  const { flags } = readArgs(help, ["workload", "contender", "rounds", "quick", "keep"], 0);
+  const workloads = pick(allWorkloads, select("workload", flags.workload, names));
+  const contenders = select("contender", flags.contender, allContenders);
+  const rounds = readInteger("--rounds", flags.rounds, 5, 1, 1000), quick = flags.quick !== undefined;
+
+  const times = new Times(workloads, contenders);
+  await times.measure(rounds, quick);
+  const parts = [`${times}`, figures(times, Object.keys(workloads)), await legend(workloads, contenders)];
+  const full = flags.workload === undefined && flags.contender === undefined && !quick;
+  await publish(section, parts.filter((part) => part !== "").join("\n\n"), full || flags.keep !== undefined);
 }
 
 /** What workloads and contenders are, in a list. */

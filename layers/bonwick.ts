@@ -23,6 +23,7 @@
 import type { Ptr } from "../heap.ts";
 import { type Alignment, type AnyLayer, type Layer, layer, type LayerWith, type StateOf } from "../layer.ts";
 import { type Batch, batch } from "./batch.ts";
+import { link, unlink } from "./slab_list.ts";
 
 /** State of {@linkcode bonwick}. */
 export interface Bonwick<S> {
@@ -70,7 +71,7 @@ const over: <S>(
   const SLAB = 16384; // bytes
   const SPAN = 16 * SLAB;
   const HEADER = 32; // bytes, of the words that these are the indices of:
-  const FREE = 0, FRESH = 1, USED = 2, NEXT = 3, PREV = 4, SPAN_OF = 5; // of a slab: block, block, blocks, slab, ..
+  const FREE = 0, FRESH = 1, USED = 2, SPAN_OF = 5; // of a slab: block, block, blocks, span; 3 and 4 link it
   const RUN = 6, BUSY = 7; // of a span, in its first slab: what `base` gave, slabs that are not empty
   const IDLE = 2; // spans that may be kept idle
   const FIRST = 21, LAST = 28; // buckets
@@ -82,22 +83,6 @@ const over: <S>(
   const bucketOf = (size: number): number => Math.clz32((size - 1) | 15);
   const sizeOf = (bucket: number): number => 1 << (32 - bucket);
 
-  /** Links a slab in front of the list that begins with `head`. */
-  const link = (slab: Ptr, head: Ptr): void => {
-    const { u32 } = heap;
-    u32[(slab >>> 2) + NEXT] = head;
-    u32[(slab >>> 2) + PREV] = 0;
-    if (head !== 0) u32[(head >>> 2) + PREV] = slab;
-  };
-
-  /** Takes a slab out of the list that begins with `head`, and returns where it begins then. */
-  const unlink = (slab: Ptr, head: Ptr): Ptr => {
-    const { u32 } = heap, next = u32[(slab >>> 2) + NEXT], prev = u32[(slab >>> 2) + PREV];
-    if (next !== 0) u32[(next >>> 2) + PREV] = prev;
-    if (prev !== 0) u32[(prev >>> 2) + NEXT] = next;
-    return prev === 0 ? next : head;
-  };
-
   /** Gets a span and makes its slabs empty ones; false when there is no memory. */
   const addSpan = (s: Bonwick<S>): boolean => {
     const run = base.get(s.base, SPAN);
@@ -105,7 +90,7 @@ const over: <S>(
     const { u32 } = heap, span = (run + SLAB - 1 & -SLAB) >>> 0;
     for (let slab = span + SPAN - (span === run ? 1 : 2) * SLAB; slab >= span; slab -= SLAB) {
       u32[(slab >>> 2) + SPAN_OF] = span;
-      link(slab, s.empty);
+      link(heap, slab, s.empty);
       s.empty = slab;
     }
     u32[(span >>> 2) + RUN] = run;
@@ -117,7 +102,7 @@ const over: <S>(
   /** Gives back a span whose slabs are all empty. */
   const dropSpan = (s: Bonwick<S>, span: Ptr): void => {
     const { u32 } = heap, run = u32[(span >>> 2) + RUN];
-    for (let slab = span; slab + SLAB <= run + SPAN; slab += SLAB) s.empty = unlink(slab, s.empty);
+    for (let slab = span; slab + SLAB <= run + SPAN; slab += SLAB) s.empty = unlink(heap, slab, s.empty);
     base.put(s.base, run, SPAN);
   };
 
@@ -125,7 +110,7 @@ const over: <S>(
   const addSlab = (s: Bonwick<S>): Ptr => {
     if (s.empty === 0 && !addSpan(s)) return 0;
     const { u32 } = heap, slab = s.empty, at = slab >>> 2;
-    s.empty = unlink(slab, slab);
+    s.empty = unlink(heap, slab, slab);
     if (u32[(u32[at + SPAN_OF] >>> 2) + BUSY]++ === 0) s.idle--;
     u32[at + FREE] = 0;
     u32[at + FRESH] = slab + HEADER;
@@ -145,7 +130,7 @@ const over: <S>(
     let slab = partial[bucket - FIRST];
     if (slab === 0) {
       if ((slab = addSlab(s)) === 0) return false;
-      link(slab, 0);
+      link(heap, slab, 0);
       partial[bucket - FIRST] = slab;
     }
     const { u32 } = heap, at = slab >>> 2, size = sizeOf(bucket), end = slab + SLAB;
@@ -156,7 +141,7 @@ const over: <S>(
     u32[at + FREE] = free;
     u32[at + FRESH] = fresh;
     u32[at + USED] += top - row;
-    if (isFull(at, size)) partial[bucket - FIRST] = unlink(slab, slab);
+    if (isFull(at, size)) partial[bucket - FIRST] = unlink(heap, slab, slab);
     magazines[bucket] = top;
     return true;
   };
@@ -167,7 +152,7 @@ const over: <S>(
     for (let i = row + 1; i <= row + HALF; i++) {
       const p = magazines[i], slab = (p & -SLAB) >>> 0, at = slab >>> 2;
       if (isFull(at, size)) {
-        link(slab, partial[bucket - FIRST]);
+        link(heap, slab, partial[bucket - FIRST]);
         partial[bucket - FIRST] = slab;
       }
       u32[p >>> 2] = u32[at + FREE];
@@ -181,8 +166,8 @@ const over: <S>(
   /** Makes a slab of a bucket, none of whose blocks is in use, an empty one. */
   const retire = (s: Bonwick<S>, slab: Ptr, bucket: number): void => {
     const { u32 } = heap, span = u32[(slab >>> 2) + SPAN_OF];
-    s.partial[bucket - FIRST] = unlink(slab, s.partial[bucket - FIRST]);
-    link(slab, s.empty);
+    s.partial[bucket - FIRST] = unlink(heap, slab, s.partial[bucket - FIRST]);
+    link(heap, slab, s.empty);
     s.empty = slab;
     if (--u32[(span >>> 2) + BUSY] !== 0) return;
     if (s.idle < IDLE) s.idle++;
@@ -248,4 +233,4 @@ const over: <S>(
       },
     }),
   };
-});
+}, { link, unlink });

@@ -364,11 +364,14 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
       return p;
     };
 
+    /** The first address from `p` on that is a multiple of `align`. */
+    const aligned = (p: Ptr, align: number): Ptr => Math.ceil(p / align) * align;
+
     /** Where `n` aligned units begin in a free block that is as long as its bin's are, if one of the first few has them. */
     const seek = (s: Coalesce<S>, n: number, align: number): Ptr => {
       const { u32 } = heap;
       for (let p = s.bins[binOf(n)], tries = 8; p !== 0 && tries > 0; p = u32[(p >>> 2) + NEXT], tries--) {
-        if (Math.ceil(p / align) * align + 16 * n <= p + 16 * u32[(p >>> 2) + UNITS]) return p;
+        if (aligned(p, align) + 16 * n <= p + 16 * u32[(p >>> 2) + UNITS]) return p;
       }
       const bin = findBin(s, n + align / 16 - 1);
       return bin === 0 ? 0 : s.bins[bin];
@@ -385,10 +388,10 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
         have = n + align / 16 - 1;
         if (16 * have > 2 ** 32 - 32 || !grow(s, have)) return 0;
         p = s.ptr;
-        have = (Math.ceil(p / align) * align - p) / 16 + n;
+        have = (aligned(p, align) - p) / 16 + n;
         s.ptr = p + 16 * have;
       }
-      const start = Math.ceil(p / align) * align, before = (start - p) / 16, after = have - before - n;
+      const start = aligned(p, align), before = (start - p) / 16, after = have - before - n;
       if (before > 0) insert(s, p, before);
       if (after > 0) insert(s, start + 16 * n, after);
       s.out += n;

@@ -10,6 +10,7 @@
 
 import { assertInteger, show } from "../errors.ts";
 import { type AnyLayer, type Kept, type Layer, layer, type LayerWith, pass, type StateOf } from "../layer.ts";
+import { advance, fraction } from "../mulberry32.ts";
 
 /** State of {@linkcode fail}. */
 export interface Fail<S> {
@@ -66,18 +67,10 @@ export const fail: <L extends AnyLayer>(
     assertInteger("compose fail", "seed", seed, 0, 2 ** 32 - 1);
     const { heap, get, put } = base;
 
-    /** A number from 0 to less than 1 (Ettinger's mulberry32). */
-    const draw = (s: Fail<S>): number => {
-      let x = s.random = (s.random + 0x6d2b79f5) >>> 0;
-      x = Math.imul(x ^ (x >>> 15), x | 1);
-      x ^= x + Math.imul(x ^ (x >>> 7), x | 61);
-      return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32;
-    };
-
     const fails: (s: Fail<S>, size: number) => boolean = typeof when === "function"
       ? (s, size) => when(s.gets, size)
       : when < 1
-      ? (s) => draw(s) < when
+      ? (s) => fraction(s.random = advance(s.random)) < when
       : (s) => s.gets === when;
 
     return {
@@ -93,5 +86,5 @@ export const fail: <L extends AnyLayer>(
       ...pass(base, "pristine", "divisible"),
     };
   },
-  { assertInteger, pass, show },
+  { advance, assertInteger, fraction, pass, show },
 );

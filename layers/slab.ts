@@ -21,6 +21,7 @@
 import { assertInteger, assertPowerOfTwo } from "../errors.ts";
 import type { Ptr } from "../heap.ts";
 import { type Kept, type Layer, layer, type LayerWith, type StateOf } from "../layer.ts";
+import { link, unlink } from "./slab_list.ts";
 
 /** State of {@linkcode slab}. */
 export interface Slab<S> {
@@ -91,23 +92,8 @@ const over: <L extends LayerWith<any, "maxAlign">>(
     }
     const { heap, get: getBelow, put: putBelow } = base;
     const HEADER = 32; // bytes, of the words that these are the indices of:
-    const NEXT = 0, PREV = 1, FREE = 2, USED = 3, INDEX = 4; // slab, slab, block, blocks, slot
+    const FREE = 0, INDEX = 1, USED = 2; // block, slot, blocks; 3 and 4 link it
     const BYTES = bytes | 0, SIZE = (size + 15) & -16, BLOCKS = Math.trunc((BYTES - HEADER) / SIZE);
-
-    const link = (s: Slab<S>, slab: Ptr): void => {
-      const { u32 } = heap, next = s.partial;
-      u32[(slab >>> 2) + NEXT] = next;
-      u32[(slab >>> 2) + PREV] = 0;
-      if (next !== 0) u32[(next >>> 2) + PREV] = slab;
-      s.partial = slab;
-    };
-
-    const unlink = (s: Slab<S>, slab: Ptr): void => {
-      const { u32 } = heap, next = u32[(slab >>> 2) + NEXT], prev = u32[(slab >>> 2) + PREV];
-      if (next !== 0) u32[(next >>> 2) + PREV] = prev;
-      if (prev !== 0) u32[(prev >>> 2) + NEXT] = next;
-      else s.partial = next;
-    };
 
     /** Makes room for one more slab in the table; false when there is no memory. */
     const reserve = (s: Slab<S>): boolean => {
@@ -145,7 +131,7 @@ const over: <L extends LayerWith<any, "maxAlign">>(
     const refill = (s: Slab<S>): Ptr => {
       let slab = s.partial;
       if (slab !== 0) {
-        unlink(s, slab);
+        s.partial = unlink(heap, slab, slab);
         s.free = heap.u32[(slab >>> 2) + FREE];
       } else if ((slab = addSlab(s)) === 0) return 0;
       // What the header says is right once all are out; until then the current slab's blocks are not counted
@@ -159,9 +145,12 @@ const over: <L extends LayerWith<any, "maxAlign">>(
       const { u32 } = heap, at = slab >>> 2, free = u32[at + FREE];
       u32[p >>> 2] = free;
       u32[at + FREE] = p;
-      if (free === 0) link(s, slab);
+      if (free === 0) {
+        link(heap, slab, s.partial);
+        s.partial = slab;
+      }
       if (--u32[at + USED] !== 0) return;
-      unlink(s, slab);
+      s.partial = unlink(heap, slab, s.partial);
       dropSlab(s, slab);
     };
 
@@ -231,5 +220,5 @@ const over: <L extends LayerWith<any, "maxAlign">>(
       }),
     };
   },
-  { assertInteger, assertPowerOfTwo },
+  { assertInteger, assertPowerOfTwo, link, unlink },
 );

@@ -27,6 +27,7 @@ import { assertInteger, assertPowerOfTwo } from "../errors.ts";
 import type { Ptr } from "../heap.ts";
 import { type Aligning, type Kept, type Layer, layer, type LayerWith, pass, type StateOf } from "../layer.ts";
 import { losesPatience, type Patience } from "./patience.ts";
+import { link, unlink } from "./slab_list.ts";
 
 /** State of {@linkcode slabs}. Sizes are in units of 16 bytes. */
 export interface Slabs<S> extends Patience {
@@ -120,7 +121,7 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
     const TURNS = 64; // requests of which one looks at a magazine
     const LEAST = 32, LEAST_TINY = 1024; // units that a magazine may hold anyway, and if its blocks are tiny
     const SHARE = 8; // it may hold a 256th of what is out, as a shift
-    const HEADER = 32, FREE = 0, FRESH = 1, USED = 2, NEXT = 3, PREV = 4; // bytes; words of a slab
+    const HEADER = 32, FREE = 0, FRESH = 1, USED = 2; // bytes; words of a slab, of which 3 and 4 link it
 
     /** Units that a block counts as being out. */
     const unitsOf = (size: number): number => size > largest ? size >>> 4 : size === 0 ? 1 : (size + 15) >>> 4;
@@ -153,20 +154,11 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
       rooms[units] = room;
     };
 
-    /** Links a slab in front of a list. */
-    const link = (list: Uint32Array, units: number, slab: Ptr): void => {
-      const { u32 } = heap, head = list[units];
-      u32[(slab >>> 2) + NEXT] = head;
-      u32[(slab >>> 2) + PREV] = 0;
-      if (head !== 0) u32[(head >>> 2) + PREV] = slab;
-      list[units] = slab;
-    };
-
-    const unlink = (list: Uint32Array, units: number, slab: Ptr): void => {
-      const { u32 } = heap, next = u32[(slab >>> 2) + NEXT], prev = u32[(slab >>> 2) + PREV];
-      if (next !== 0) u32[(next >>> 2) + PREV] = prev;
-      if (prev !== 0) u32[(prev >>> 2) + NEXT] = next;
-      else list[units] = next;
+    /** Moves a slab from one list to the front of another. */
+    const move = (slab: Ptr, units: number, from: Uint32Array, to: Uint32Array): void => {
+      from[units] = unlink(heap, slab, from[units]);
+      link(heap, slab, to[units]);
+      to[units] = slab;
     };
 
     /** A new slab in front of a list, whose first fresh block is at an offset; 0 when there is no memory. */
@@ -177,7 +169,8 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
       u32[at + FREE] = 0;
       u32[at + FRESH] = slab + offset;
       u32[at + USED] = 0;
-      link(list, units, slab);
+      link(heap, slab, list[units]);
+      list[units] = slab;
       return slab;
     };
 
@@ -203,8 +196,7 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
       u32[at + FRESH] = fresh;
       u32[at + USED] += top - row;
       if (isFull(at, size)) {
-        unlink(s.partial, units, slab);
-        link(s.full, units, slab);
+        move(slab, units, s.partial, s.full);
       }
       magazines[units] = top - 1;
       return magazines[top];
@@ -238,8 +230,7 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
     const giveToSlab = (s: Slabs<S>, from: number, to: number, units: number): number => {
       const { u32 } = heap, { magazines } = s, slab = (magazines[from] & -bytes) >>> 0, at = slab >>> 2;
       if (isFull(at, 16 * units)) {
-        unlink(s.full, units, slab);
-        link(s.partial, units, slab);
+        move(slab, units, s.full, s.partial);
       }
       let i = from, free = u32[at + FREE];
       for (; i < to && (magazines[i] & -bytes) >>> 0 === slab; i++) {
@@ -250,7 +241,7 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
       u32[at + FREE] = free;
       u32[at + USED] -= i - from;
       if (u32[at + USED] === 0) {
-        unlink(s.partial, units, slab);
+        s.partial[units] = unlink(heap, slab, s.partial[units]);
         basePut(s.base, slab, bytes);
       }
       return i;
@@ -381,7 +372,7 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
           for (const list of [s.partial, s.full]) {
             for (let units = 1; units <= TINY; units++) {
               for (let slab = list[units]; slab !== 0; slab = list[units]) {
-                unlink(list, units, slab);
+                list[units] = unlink(heap, slab, list[units]);
                 basePut(s.base, slab, bytes);
               }
             }
@@ -413,5 +404,5 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
       ...pass(base, "owns"),
     };
   },
-  { assertInteger, assertPowerOfTwo, losesPatience, pass },
+  { assertInteger, assertPowerOfTwo, link, losesPatience, pass, unlink },
 );

@@ -10,6 +10,7 @@ import type { Gauge } from "../gauge.ts";
 import { type Heap, PAGE, type Ptr } from "../heap.ts";
 import { nameOf } from "../describe.ts";
 import type { AnyLayer } from "../layer.ts";
+import { advance, fraction } from "../mulberry32.ts";
 import { OutOfMemoryError } from "../out_of_memory.ts";
 import type { Probe } from "./probe.ts";
 
@@ -29,10 +30,8 @@ export type Pick = (n: number) => number;
 export function pickFrom(seed: number): Pick {
   let x = seed >>> 0;
   return (n) => {
-    x = (x + 0x6d2b79f5) >>> 0; // mulberry32
-    let t = Math.imul(x ^ (x >>> 15), x | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return Math.floor(((t ^ (t >>> 14)) >>> 0) / 2 ** 32 * n);
+    x = advance(x);
+    return Math.floor(fraction(x) * n);
   };
 }
 

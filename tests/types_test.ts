@@ -67,11 +67,7 @@ import {
   zero,
 } from "../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
-
-/** Whether two types are the same, and not merely assignable. */
-type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false;
-
-function same<A, B>(_: Same<A, B>): void {}
+import { same } from "./churn.ts";
 
 /** Checked, never run. */
 export function named(): void {
