@@ -4,6 +4,7 @@
  * @module
  */
 
+import { blame } from "./call_stack.ts";
 import { describe, nameOf } from "./describe.ts";
 import { ADDRESS_SPACE, assertInteger, show } from "./errors.ts";
 import type { Gauge } from "./gauge.ts";
@@ -19,8 +20,11 @@ import {
   type Window,
 } from "./layer.ts";
 import { chunk } from "./layers/chunk.ts";
+import { holds } from "./layers/holds.ts";
 import { nullLayer } from "./layers/system/null.ts";
+import { addOwner, keep } from "./owners.ts";
 import { printable } from "./printable.ts";
+import type { Site } from "./sites.ts";
 
 /**
  * What a region works with to which nothing is lent: an arena without memory. As the state of a chunk, so that an
@@ -62,6 +66,7 @@ export class Allocator<in out S = unknown, in C extends Capability | "get" = any
     this._get = get as AnyAllocator["_get"];
     this._put = put;
     this._window = window === undefined ? NO_WINDOW : window(this.state);
+    addOwner(this);
   }
 
   /** The heap that its blocks lie in. */
@@ -147,6 +152,23 @@ export class Allocator<in out S = unknown, in C extends Capability | "get" = any
     layer.rewind!(state, m);
   }
 
+  /**
+   * Where the blocks that are out were allocated, those of the most bytes first, so far or until it was closed. A
+   * `TypeError` if no layer has recorded that: `trace` does.
+   */
+  sites(this: Allocator<S, "sites">): readonly Site[] {
+    if (this.layer.sites === undefined) {
+      throw new TypeError(`Cannot list the sites of ${nameOf(this.layer)}: none are recorded, trace(...) does that`);
+    }
+    return this.layer.sites(this.state);
+  }
+
+  /** Looks at every block for damage, and throws a `MemoryError` that says what has been done to one. O(bytes out). */
+  verify(this: Allocator<S, "verify">): void {
+    const { layer, state } = this._can("verify");
+    layer.verify!(state);
+  }
+
   /** What the topmost layer has measured, so far or until it was closed. A `TypeError` if it does not measure. */
   gauge(this: Allocator<S, "gauge">): Gauge {
     if (this.layer.gauge === undefined) {
@@ -158,7 +180,12 @@ export class Allocator<in out S = unknown, in C extends Capability | "get" = any
   /** Closes it: gives everything back to the heap. Its figures can still be read. */
   deinit(): void {
     if (this.#phase !== "open") throw this.#refusal("close");
-    this._close();
+    try {
+      this._close();
+    } catch (e) {
+      blame(e, this.deinit);
+      throw e;
+    }
   }
 
   /** Closes it unless it is closed, for `using`. */
@@ -176,6 +203,22 @@ export class Allocator<in out S = unknown, in C extends Capability | "get" = any
     if (this.#phase !== "open") throw this.#refusal("enter");
     this.#phase = "entered";
     this._outside = outside;
+    if (outside === undefined) keep(this); // the ground region, which is there before anybody asks for owners
+  }
+
+  /** @internal What errors call it. */
+  _name(): string {
+    return nameOf(this.layer);
+  }
+
+  /** @internal */
+  _owns(p: Ptr): boolean {
+    return !this.closed && this.layer.owns !== undefined && this.layer.owns(this.state, p);
+  }
+
+  /** @internal */
+  _holds(p: Ptr, below: unknown): boolean {
+    return !this.closed && holds(this.layer, this.state, p, below);
   }
 
   /** @internal Itself, if it is open and its layer has a capability. */

@@ -34,6 +34,22 @@ export interface HeapOptions {
   start?: number;
 }
 
+/** Looks at each access to a heap through `std`: a layer that finds misuse sets one. */
+export interface Guard {
+  /** Returns `p`, where so many bytes are to be read, or throws as they must not be. */
+  read(p: Ptr, bytes: number): Ptr;
+  /** Returns `p`, where so many bytes are to be written, or throws as they must not be. */
+  write(p: Ptr, bytes: number): Ptr;
+  /** Which of the bytes at `p` have been written to, not 0 for each that has: they are to be copied elsewhere. */
+  lend(p: Ptr, bytes: number): Uint8Array;
+  /** Bytes are to be copied to `p`, of which these had been written to where they come from. */
+  take(p: Ptr, written: Uint8Array): void;
+  /** Pages have been handed out by the heap: whoever had them before, they are somebody else's now. */
+  handed(p: Ptr, bytes: number): void;
+  /** Pages have been given back to the heap: they are nobody's. */
+  returned(p: Ptr, bytes: number): void;
+}
+
 /**
  * One `WebAssembly.Memory` that is handed out in pages.
  *
@@ -79,6 +95,14 @@ export class Heap {
   /** The memory as 64-bit floats: index with `p >>> 3`. */
   declare readonly f64: Float64Array;
 
+  /**
+   * What looks at accesses, while a layer asks for it. An engine takes a field that has never been assigned to for a
+   * constant, so that in a program without such a layer asking for it costs nothing.
+   *
+   * @internal
+   */
+  guard: Guard | undefined = undefined;
+
   readonly #memory: WebAssembly.Memory;
   readonly #pages: Pages;
   readonly #maximum: number;
@@ -123,8 +147,9 @@ export class Heap {
   getPages(n: number, align = 1): Ptr {
     if (typeof n !== "number" || n >>> 0 !== n || n === 0) assertInteger("get pages", "number of pages", n, 1, 2 ** 53);
     if (align !== 1) assertPowerOfTwo("get pages", "alignment in pages", align, 2 ** 20);
-    const page = this.#pages.get(n, align);
-    return (page < 0 ? this.#getBehind(n, align) : page) * PAGE;
+    const page = this.#pages.get(n, align), p = (page < 0 ? this.#getBehind(n, align) : page) * PAGE;
+    if (this.guard !== undefined && p !== 0) this.guard.handed(p, n * PAGE);
+    return p;
   }
 
   /**
@@ -137,6 +162,7 @@ export class Heap {
       assertInteger("put pages", "number of pages", n, 1, LAST_PAGE);
       throw new RangeError(`Cannot put pages: ${n} pages at ${show(p)} are not a run that is out`);
     }
+    if (this.guard !== undefined) this.guard.returned(p, n * PAGE);
   }
 
   /**
@@ -147,10 +173,9 @@ export class Heap {
     assertInteger("extend pages", "address", p, 0, ADDRESS_SPACE - 1);
     assertInteger("extend pages", "number of pages", n, 1, LAST_PAGE);
     assertInteger("extend pages", "number of pages to add", more, 1, 2 ** 53);
-    const page = p / PAGE;
-    if (this.#pages.extend(page, n, more)) return true;
-    if (page + n !== this.#pages.tail || !this.#pages.isOut(page, n)) return false;
-    return more < LAST_PAGE && this.#grow(more) && this.#pages.extend(page, n, more);
+    if (!this.#pages.extend(p / PAGE, n, more) && !this.#extendTail(p / PAGE, n, more)) return false;
+    if (this.guard !== undefined) this.guard.handed(p + n * PAGE, more * PAGE);
+    return true;
   }
 
   /**
@@ -164,7 +189,9 @@ export class Heap {
     if (!this.#pages.isOut(p / PAGE, n)) {
       throw new RangeError(`Cannot resize pages: ${n} pages at ${p} are not a run that is out`);
     }
-    return to > n ? this.extendPages(p, n, to - n) : this.#pages.cut(p / PAGE, n, to);
+    if (to > n) return this.extendPages(p, n, to - n);
+    if (this.guard !== undefined) this.guard.returned(p + to * PAGE, (n - to) * PAGE);
+    return this.#pages.cut(p / PAGE, n, to);
   }
 
   /** First address from which on no page has been handed out yet: nothing but zeros is there, unless others write. */
@@ -180,6 +207,12 @@ export class Heap {
     const views = viewsOf(this.#memory.buffer);
     if (this.#views === undefined) Object.assign(this, views);
     else this.#views = views;
+  }
+
+  /** Lengthens the run of `n` pages at `page` by what the memory grows by, if it is the last one. */
+  #extendTail(page: number, n: number, more: number): boolean {
+    if (page + n !== this.#pages.tail || !this.#pages.isOut(page, n)) return false;
+    return more < LAST_PAGE && this.#grow(more) && this.#pages.extend(page, n, more);
   }
 
   /** First page of a run from what the memory grows by, or 0. */

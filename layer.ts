@@ -7,6 +7,7 @@
 import type { Gauge } from "./gauge.ts";
 import { Heap, type Ptr } from "./heap.ts";
 import { assertFunction, show } from "./errors.ts";
+import type { Site } from "./sites.ts";
 
 /**
  * An allocation policy: a plain object that serves requests, mostly by asking the layer under it. It holds no state of
@@ -74,6 +75,15 @@ export interface Layer<in out S> {
    * gone back to last in, first out: a `RangeError` if `m` is none that is left.
    */
   rewind?(s: S, m: Ptr): void;
+  /**
+   * Where the blocks that are out were allocated, those of the most bytes first; once it is closed, those that were out
+   * then. Takes milliseconds.
+   */
+  sites?(s: S): readonly Site[];
+  /**
+   * Looks at every block for damage, and throws a `MemoryError` that says what has been done to one. O(bytes out).
+   */
+  verify?(s: S): void;
   /** True when `get` writes to no block, so that what has come fresh from the heap is still zero. */
   readonly pristine?: boolean;
   /** True when `put` takes a part of a block as well, in units of 16 bytes, and blocks that adjoin as one. */
@@ -98,7 +108,9 @@ export type Capability =
   | "goodSize"
   | "maxAlign"
   | "mark"
-  | "rewind";
+  | "rewind"
+  | "sites"
+  | "verify";
 
 /** A {@linkcode Layer} with these capabilities: `LayerWith<S, "owns" | "reset">`. */
 export type LayerWith<S, C extends Capability> =
@@ -292,6 +304,8 @@ export function pass<S>(
     maxAlign: base.maxAlign,
     mark: (s) => base.mark!(s.base),
     rewind: (s, m) => base.rewind!(s.base, m),
+    sites: (s) => base.sites!(s.base),
+    verify: (s) => base.verify!(s.base),
     pristine: base.pristine,
     divisible: base.divisible,
     window: (s) => base.window!(s.base),
@@ -354,6 +368,8 @@ export function ownFunctions(base: AnyLayer): AnyLayer {
     ...(base.maxAlign && { maxAlign: base.maxAlign }),
     ...(base.mark && { mark: (s) => base.mark!(s) }),
     ...(base.rewind && { rewind: (s, m) => base.rewind!(s, m) }),
+    ...(base.sites && { sites: (s) => base.sites!(s) }),
+    ...(base.verify && { verify: (s) => base.verify!(s) }),
     ...(base.pristine && { pristine: true }),
     ...(base.divisible && { divisible: true }),
   };

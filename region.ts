@@ -16,6 +16,7 @@ import {
   isAlignment,
   NO_WINDOW,
 } from "./allocator.ts";
+import { blame } from "./call_stack.ts";
 import { assertFunction, show } from "./errors.ts";
 import { type Heap, heap as defaultHeap, type Ptr } from "./heap.ts";
 import type { Window } from "./layer.ts";
@@ -25,27 +26,25 @@ import { mmap } from "./layers/system/mmap.ts";
 
 export { Allocator, type AllocatorOf, type AnyAllocator, init } from "./allocator.ts";
 
-const groundAllocator: AnyAllocator = new Allocator(stats(bonwick(mmap())));
-groundAllocator._enter(undefined);
-groundAllocator.reset = () => {
-  throw new Error("Cannot reset the ground region: any part of the program may have blocks there");
-};
+let groundAllocator: AnyAllocator = asGround(new Allocator(stats(bonwick(mmap()))));
+/** What serves allocations that are made in no region: the ground region, or one that `begin` has put over it. */
+let outermost: AnyAllocator = groundAllocator;
 
 /**
  * What serves allocations now. Once there has been an `enterAsync`, that depends on who asks, wherever no `enter` or
  * `escape` is on the call stack: there `current` is `ambient`, which looks it up. Programs without pay nothing.
  */
-let current: AnyAllocator = groundAllocator;
+let current: AnyAllocator = outermost;
 /** The functions and the state of `current`, one step nearer: an entered allocator keeps them until it is left. */
-let get: AnyAllocator["_get"] = groundAllocator._get;
-let put: AnyAllocator["_put"] = groundAllocator._put;
-let state: unknown = groundAllocator.state;
+let get: AnyAllocator["_get"] = outermost._get;
+let put: AnyAllocator["_put"] = outermost._put;
+let state: unknown = outermost.state;
 /** What `current` lends, if it is on the default heap: what is bound to that need then not look which heap it gets. */
 let window: Window = NO_WINDOW;
 /** The heap of `current`; undefined for `ambient`, where that depends on who asks. */
 let currentHeap: Heap | undefined = defaultHeap;
-/** What serves allocations where no `enter` or `escape` is on the call stack: `groundAllocator` or `ambient`. */
-let bottom: AnyAllocator = groundAllocator;
+/** What serves allocations where no `enter` or `escape` is on the call stack: `outermost` or `ambient`. */
+let bottom: AnyAllocator = outermost;
 /** Calls of `enter` and `escape` on the call stack. While it is 0, `current` is `bottom`. */
 let depth = 0;
 
@@ -82,7 +81,7 @@ export function enter<S, T>(a: Allocator<S>, f: () => T): T {
     closeAfter(a);
     throw e;
   }
-  a._close();
+  close(a, enter);
   return result;
 }
 
@@ -151,8 +150,78 @@ export async function enterAsync<S, T>(a: Allocator<S>, f: () => Promise<T> | T)
     closeAfter(a);
     throw e;
   }
-  a._close();
+  close(a, enterAsync);
   return result;
+}
+
+/**
+ * Runs `f` in a region of `a`, which `done` is to close: at once if `f` returns, or when the promise settles that it
+ * returns. For what does not know whether `f` is asynchronous.
+ *
+ * `done` is told what `f` has thrown, or rejected with, and its result, or what it throws, is the result.
+ *
+ * @internal
+ */
+export function within<T, U>(a: AnyAllocator, f: () => T, done: (outcome: Outcome<Awaited<T>>) => U): U | Promise<U> {
+  assertAllocator("enter", a);
+  assertFunction("enter a region", "body", f);
+  const storage = findTasks();
+  a._enter(top());
+  let result: T;
+  try {
+    result = storage === undefined ? serve(a, f) : storage.run(a, () => serve(a, f));
+  } catch (error) {
+    return done({ threw: true, error });
+  }
+  if (!isPromise(result)) return done({ threw: false, value: result as Awaited<T> });
+  if (storage === undefined) {
+    result.then(undefined, () => {});
+    return done({ threw: true, error: noTasks() });
+  }
+  if (bottom !== ambient) {
+    bottom = ambient;
+    if (depth === 0) switchTo(bottom);
+  }
+  return Promise.resolve(result as Awaited<T>).then(
+    (value) => done({ threw: false, value }),
+    (error) => done({ threw: true, error }),
+  );
+}
+
+/** What became of a body. */
+export type Outcome<T> = { threw: false; value: T } | { threw: true; error: unknown };
+
+/**
+ * Makes `a` the region of all that is in no other, until {@linkcode end}: for the hooks of a test runner, which have no
+ * body to run. What is outside of it is the ground region, or what was begun before.
+ *
+ * @internal
+ */
+export function begin(a: AnyAllocator): void {
+  assertAllocator("begin", a);
+  a._enter(outermost);
+  settle(a);
+}
+
+/** Ends the region that was begun last, which is `a`, and closes it. @internal */
+export function end(a: AnyAllocator): void {
+  if (a !== outermost || a === groundAllocator) {
+    throw new Error("Cannot end a region: it is not the one that was begun last");
+  }
+  settle(a._outside!);
+  a._close();
+}
+
+/**
+ * Puts `a` in place of the ground region, before a program starts: blocks of the one there was are no blocks of it.
+ *
+ * @internal
+ */
+export function replaceGround(a: AnyAllocator): void {
+  assertAllocator("replace", a);
+  if (outermost !== groundAllocator) throw new Error("Cannot replace the ground region: another region has been begun");
+  groundAllocator = asGround(a);
+  settle(groundAllocator);
 }
 
 /**
@@ -237,6 +306,23 @@ export function ground(): AnyAllocator {
   return groundAllocator;
 }
 
+/** Enters an allocator for good, as one that is in nobody's hands. */
+function asGround(a: AnyAllocator): AnyAllocator {
+  a._enter(undefined);
+  a.reset = () => {
+    throw new Error("Cannot reset the ground region: any part of the program may have blocks there");
+  };
+  return a;
+}
+
+/** Makes `a` what serves allocations that are made in no region. */
+function settle(a: AnyAllocator): void {
+  outermost = a;
+  if (bottom === ambient) return;
+  bottom = a;
+  if (depth === 0) switchTo(a);
+}
+
 function switchTo(a: AnyAllocator): void {
   current = a;
   get = a._get;
@@ -271,6 +357,16 @@ function atBottom<T>(f: () => T): T {
   }
 }
 
+/** Closes the allocator of a region. What it finds is said of the call of `caller`, not of what that is made of. */
+function close(a: AnyAllocator, caller: (...args: never[]) => unknown): void {
+  try {
+    a._close();
+  } catch (e) {
+    blame(e, caller);
+    throw e;
+  }
+}
+
 /** Closes the allocator of a region whose body has thrown: that error is the one that comes out. */
 function closeAfter(a: AnyAllocator): void {
   try {
@@ -290,20 +386,30 @@ interface AsyncStorage {
 let tasks: AsyncStorage | undefined;
 
 function ambientTasks(): AsyncStorage {
+  const storage = findTasks();
+  if (storage === undefined) throw noTasks();
+  return storage;
+}
+
+function noTasks(): Error {
+  return new Error("Cannot enter a region asynchronously: this runtime has no AsyncLocalStorage to keep it");
+}
+
+/** What keeps the region of each task, or undefined where the runtime has no such thing. */
+function findTasks(): AsyncStorage | undefined {
   if (tasks === undefined) {
     // Not an import: in a browser there is nothing to import
     const { process } = globalThis as { process?: { getBuiltinModule?(id: string): unknown } };
-    const hooks = process?.getBuiltinModule?.("node:async_hooks") as { AsyncLocalStorage: new () => AsyncStorage };
-    if (hooks === undefined) {
-      throw new Error("Cannot enter a region asynchronously: this runtime has no AsyncLocalStorage to keep it");
-    }
-    tasks = new hooks.AsyncLocalStorage();
+    const hooks = process?.getBuiltinModule?.("node:async_hooks") as
+      | { AsyncLocalStorage: new () => AsyncStorage }
+      | undefined;
+    if (hooks !== undefined) tasks = new hooks.AsyncLocalStorage();
   }
   return tasks;
 }
 
 function asyncTop(): AnyAllocator {
-  return tasks?.getStore() ?? groundAllocator;
+  return tasks?.getStore() ?? outermost;
 }
 
 /** Serves each request from the region of the asynchronous task that asks. */
@@ -346,11 +452,15 @@ function assertSync(action: string, f: unknown, instead?: string): void {
 
 /** The result of a body, unless it is a promise: then the body goes on outside the region. */
 function settled<T>(action: string, result: T, instead?: string): T {
-  if (typeof result === "object" && result !== null && typeof (result as { then?: unknown }).then === "function") {
+  if (isPromise(result)) {
     Promise.resolve(result).catch(() => {}); // the error below is the one to see
     throw asyncRefusal(action, instead);
   }
   return result;
+}
+
+function isPromise(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
 }
 
 function asyncRefusal(action: string, instead?: string): TypeError {

@@ -36,17 +36,20 @@ import {
   reap,
   route,
   sbrk,
+  shadow,
   sizeclass,
   sized,
   slab,
   slabs,
   split,
   stats,
+  trace,
   zero,
 } from "../mod.ts";
 import { readArgs, readInteger } from "../examples/cli.ts";
 import { publish, round, table } from "./report.ts";
-import { LEAST_ROUNDS, Runner, sample } from "./runner.ts";
+import { debug } from "../layers/debug.ts";
+import { LEAST_ROUNDS, pairing, Runner, sample } from "./runner.ts";
 
 const help = `Measures what each layer costs: one get and one put of a small block.
 
@@ -67,8 +70,14 @@ const CLASSES = [16, 32, 64, 128];
 const list = freelist(chunk(mmap(), 65536), 128), counted = stats(list);
 const packed = bonwick(mmap()); // which aligns to 16 only
 
-/** A stack by the name of its topmost layer and, if what is below serves the blocks, that alone. */
-type Case = readonly [name: string, stack: AnyLayer, below?: AnyLayer];
+/** Pairs in a sample of what takes microseconds. */
+const SLOW = 5000;
+
+/**
+ * A stack by the name of its topmost layer and, if what is below serves the blocks, that alone; and how many pairs are a
+ * sample of it, if they take long.
+ */
+type Case = readonly [name: string, stack: AnyLayer, below?: AnyLayer, pairs?: number];
 
 const CASES: readonly Case[] = [
   ["mmap", mmap()],
@@ -103,6 +112,12 @@ const CASES: readonly Case[] = [
 
   ["stats", counted, list],
   ["check", check(counted), counted],
+  ["trace", trace(list), list, SLOW],
+  ["trace, 1 in 1,000", trace(list, { every: 1000 }), list],
+  ["debug", debug(list), list, SLOW],
+  ["debug, no call stacks", debug(list, { depth: 0 }), list],
+  ["shadow", shadow(list), list, SLOW],
+  ["shadow, no call stacks", shadow(list, { depth: 0 }), list],
   ["count", count(list), list],
   ["histogram", histogram(list), list],
   ["log", log(list, () => {}), list],
@@ -125,17 +140,21 @@ const CASES: readonly Case[] = [
 /** Differences below this, in nanoseconds, are how well the code happened to be placed. */
 const NOISE = 0.5;
 
+/** Nanoseconds for people. */
+const time = (ns: number): string => ns < 1000 ? `${ns.toFixed(1)} ns` : `${(ns / 1000).toFixed(1)} us`;
+
 const runners = new Map<AnyLayer, Runner>();
-for (const stack of CASES.flatMap(([, stack, below]) => below ? [below, stack] : [stack])) {
-  if (!runners.has(stack)) runners.set(stack, new Runner(stack));
+for (const [, stack, below, pairs] of CASES) {
+  if (below !== undefined && !runners.has(below)) runners.set(below, new Runner(below));
+  if (!runners.has(stack)) runners.set(stack, new Runner(stack, pairs === undefined ? undefined : pairing(pairs)));
 }
 sample([...runners.values()], rounds);
 
 const costs = new Map(CASES.map(([name, stack, below]) => {
   const { ns } = runners.get(stack)!;
-  if (below === undefined) return [name, `${ns.toFixed(1)} ns`];
+  if (below === undefined) return [name, time(ns)];
   const more = ns - runners.get(below)!.ns;
-  return [name, more < NOISE ? "+0 ns" : `+${more.toFixed(1)} ns`];
+  return [name, more < NOISE ? "+0 ns" : `+${time(more)}`];
 }));
 
 const row = ([name, stack, below]: Case): string[] => {

@@ -132,7 +132,8 @@ export function churning(slots: number, most: number, ops: number): Workload {
   };
 }
 
-function swap(a: Malloc, s: unknown, slots: number, order: Int32Array, sizes: Int32Array): number {
+/** For each number in `order`: puts the block in that slot, if any, gets one of the next of `sizes` instead. */
+export function swap(a: Malloc, s: unknown, slots: number, order: Int32Array, sizes: Int32Array): number {
   const live = new Uint32Array(slots), sizeOf = new Int32Array(slots);
   let failed = 0;
   for (let i = 0; i < order.length; i++) {

@@ -52,29 +52,32 @@ function count(node: number): number {
   return child === 0 ? 1 : 1 + count(child) + count(right.get(node));
 }
 
-const { words, flags } = readArgs(HELP, ["stack"], 1);
-const most = readInteger("depth", words[0], 16, 6, 26);
-const stack = readChoice("stack", flags.stack, STACKS);
-const bar = progress();
+/** Builds trees up to a depth of `most`, in regions that `stack` serves. */
+export function trees(most: number, stack: AnyLayer, bar: ReturnType<typeof progress>): void {
+  const stretch = init(stack);
+  console.log(`stretch tree of depth ${most + 1}\t nodes: ${enter(stretch, () => count(build(most + 1)))}`);
 
-const stretch = init(stack);
-console.log(`stretch tree of depth ${most + 1}\t nodes: ${enter(stretch, () => count(build(most + 1)))}`);
-
-const long = init(stack);
-enter(long, () => {
-  const tree = build(most);
-  for (let depth = 4; depth <= most; depth += 2) {
-    const trees = 2 ** (most - depth + 4);
-    let nodes = 0;
-    for (let i = 0; i < trees; i++) {
-      nodes += enter(init(stack), () => count(build(depth)));
-      if ((i & 255) === 0 || depth > 12) bar.show(`depth ${depth}: ${i} of ${trees} trees`);
+  const long = init(stack);
+  enter(long, () => {
+    const tree = build(most);
+    for (let depth = 4; depth <= most; depth += 2) {
+      const trees = 2 ** (most - depth + 4);
+      let nodes = 0;
+      for (let i = 0; i < trees; i++) {
+        nodes += enter(init(stack), () => count(build(depth)));
+        if ((i & 255) === 0 || depth > 12) bar.show(`depth ${depth}: ${i} of ${trees} trees`);
+      }
+      bar.done();
+      console.log(`${trees}\t trees of depth ${depth}\t nodes: ${nodes}`);
     }
-    bar.done();
-    console.log(`${trees}\t trees of depth ${depth}\t nodes: ${nodes}`);
-  }
-  console.log(`long lived tree of depth ${most}\t nodes: ${count(tree)}`);
-});
+    console.log(`long lived tree of depth ${most}\t nodes: ${count(tree)}`);
+  });
 
-console.log(`\nthe region of the stretch tree:\n${stretch}`);
-console.log(`\nthe region of the long lived tree:\n${long}`);
+  console.log(`\nthe region of the stretch tree:\n${stretch}`);
+  console.log(`\nthe region of the long lived tree:\n${long}`);
+}
+
+if (import.meta.main) {
+  const { words, flags } = readArgs(HELP, ["stack"], 1);
+  trees(readInteger("depth", words[0], 16, 6, 26), readChoice("stack", flags.stack, STACKS), progress());
+}

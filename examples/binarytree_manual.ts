@@ -5,7 +5,7 @@
  * Run: `deno run examples/binarytree_manual.ts 16`
  */
 
-import { bonwick, check, enter, init, mmap, stats, std } from "../mod.ts";
+import { type AnyLayer, bonwick, check, enter, init, mmap, stats, std } from "../mod.ts";
 import { progress, readArgs, readInteger } from "./cli.ts";
 
 const HELP = `
@@ -34,25 +34,29 @@ function free(node: number): number {
   return l === 0 ? 1 : 1 + free(l) + free(r);
 }
 
-const { words } = readArgs(HELP, [], 1);
-const most = readInteger("depth", words[0], 16, 6, 26);
-const bar = progress();
-
-const a = init(check(stats(bonwick(check(stats(mmap()))))));
-enter(a, () => {
-  console.log(`stretch tree of depth ${most + 1}\t nodes: ${free(build(most + 1))}`);
-  const tree = build(most);
-  for (let depth = 4; depth <= most; depth += 2) {
-    const trees = 2 ** (most - depth + 4);
-    let nodes = 0;
-    for (let i = 0; i < trees; i++) {
-      nodes += free(build(depth));
-      if ((i & 255) === 0 || depth > 12) bar.show(`depth ${depth}: ${i} of ${trees} trees`);
+/** Builds trees up to a depth of `most`, and frees them, in a region that `stack` serves. */
+export function trees(most: number, stack: AnyLayer, bar: ReturnType<typeof progress>): void {
+  const a = init(stack);
+  enter(a, () => {
+    console.log(`stretch tree of depth ${most + 1}\t nodes: ${free(build(most + 1))}`);
+    const tree = build(most);
+    for (let depth = 4; depth <= most; depth += 2) {
+      const trees = 2 ** (most - depth + 4);
+      let nodes = 0;
+      for (let i = 0; i < trees; i++) {
+        nodes += free(build(depth));
+        if ((i & 255) === 0 || depth > 12) bar.show(`depth ${depth}: ${i} of ${trees} trees`);
+      }
+      bar.done();
+      console.log(`${trees}\t trees of depth ${depth}\t nodes: ${nodes}`);
     }
-    bar.done();
-    console.log(`${trees}\t trees of depth ${depth}\t nodes: ${nodes}`);
-  }
-  console.log(`long lived tree of depth ${most}\t nodes: ${free(tree)}`);
-});
+    console.log(`long lived tree of depth ${most}\t nodes: ${free(tree)}`);
+  });
 
-console.log(`\n${a}`);
+  console.log(`\n${a}`);
+}
+
+if (import.meta.main) {
+  const { words } = readArgs(HELP, [], 1);
+  trees(readInteger("depth", words[0], 16, 6, 26), check(stats(bonwick(check(stats(mmap()))))), progress());
+}

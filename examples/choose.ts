@@ -35,8 +35,6 @@ usage: deno run examples/choose.ts [requests]
   requests  how many requests it serves, 100 to 1000000 (default 3000)
 `;
 
-const { words } = readArgs(HELP, [], 1);
-const REQUESTS = readInteger("requests", words[0], 3000, 100, 1_000_000);
 const ENTRIES = 500, RUNS = 10, PAGE = 4096; // answers in the cache, timed runs of each stack, bytes
 
 /** What serves the program and, if that is something else, what serves each of its requests. */
@@ -125,14 +123,22 @@ function serve({ heap, pick, cache, regional, high }: Server): void {
   }
 }
 
-const nothing = () => {};
+const nothing = (): void => {};
 
-/** Serves all requests from an allocator, and empties the cache; `high` is called in each request, `empty` at the end. */
-function run(a: AnyAllocator, request: AnyLayer | undefined, high: () => void = nothing, empty = nothing): void {
+/**
+ * Serves so many requests from an allocator, and empties the cache; `high` is called in each request, `empty` at the end.
+ */
+export function run(
+  requests: number,
+  a: AnyAllocator,
+  request?: AnyLayer,
+  high: () => void = nothing,
+  empty: () => void = nothing,
+): void {
   const cache = new Cache(), regional = request !== undefined;
   const server = { heap: a.heap, pick: random(42), cache, regional, high };
   enter(a, () => {
-    for (let i = 0; i < REQUESTS; i++) {
+    for (let i = 0; i < requests; i++) {
       if (request === undefined) serve(server);
       else enter(init(request), () => serve(server));
     }
@@ -155,22 +161,22 @@ interface Figures {
 }
 
 /** Looks at the heap in one run, and times the others. */
-function* measure(stack: Stack): Generator<void, Figures> {
+function* measure(requests: number, stack: Stack): Generator<void, Figures> {
   const heap = new Heap({ initial: 1 }), program = stack.program(heap), request = stack.request?.(heap);
   let peak = 0, left = 0, ms = Infinity;
-  run(init(program), request, () => peak = Math.max(peak, out(heap)), () => left = out(heap));
+  run(requests, init(program), request, () => peak = Math.max(peak, out(heap)), () => left = out(heap));
   for (let i = 0; i < RUNS; i++) {
     yield;
     const start = performance.now();
-    run(init(program), request);
+    run(requests, init(program), request);
     ms = Math.min(ms, performance.now() - start);
   }
   return { name: stack.name, ms, peak, left };
 }
 
 /** All at once, a run of each in turn, so that none has a quieter machine. */
-function measureAll(show: (run: number) => void): Figures[] {
-  const runs = STACKS.map(measure);
+function measureAll(requests: number, show: (run: number) => void): Figures[] {
+  const runs = STACKS.map((stack) => measure(requests, stack));
   for (let i = 1;; i++) {
     show(i);
     const results = runs.map((run) => run.next());
@@ -178,31 +184,39 @@ function measureAll(show: (run: number) => void): Figures[] {
   }
 }
 
-const bar = progress();
+/** Tells which stack fits the server. */
+function main(requests: number): void {
+  const bar = progress();
 
-const watched = init(histogram(stats(general(new Heap({ initial: 1 })))));
-run(watched, undefined);
-const live = watched.state.base.watermark;
-console.log(`What the server asks for in ${REQUESTS.toLocaleString("en")} requests:\n`);
-console.log(formatHistogram(watched.state));
-console.log(`\nAt most ${formatBytes(live)} are live. What that takes:\n`);
+  const watched = init(histogram(stats(general(new Heap({ initial: 1 })))));
+  run(requests, watched);
+  const live = watched.state.base.watermark;
+  console.log(`What the server asks for in ${requests.toLocaleString("en")} requests:\n`);
+  console.log(formatHistogram(watched.state));
+  console.log(`\nAt most ${formatBytes(live)} are live. What that takes:\n`);
 
-const figures = measureAll((i) => bar.show(`run ${i} of ${RUNS + 1}`));
-bar.done();
+  const figures = measureAll(requests, (i) => bar.show(`run ${i} of ${RUNS + 1}`));
+  bar.done();
 
-const rows = [
-  ["stack", "time", "peak of the heap", "to live", "left at the end"],
-  ...figures.map(({ name, ms, peak, left }) => [
-    ...[name, `${ms.toFixed(2)} ms`, formatBytes(peak), `${(peak / live).toFixed(2)} x`, formatBytes(left)],
-  ]),
-];
-const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
-for (const row of rows) {
-  console.log(row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])).join("   "));
+  const rows = [
+    ["stack", "time", "peak of the heap", "to live", "left at the end"],
+    ...figures.map(({ name, ms, peak, left }) => [
+      ...[name, `${ms.toFixed(2)} ms`, formatBytes(peak), `${(peak / live).toFixed(2)} x`, formatBytes(left)],
+    ]),
+  ];
+  const widths = rows[0].map((_, i) => Math.max(...rows.map((row) => row[i].length)));
+  for (const row of rows) {
+    console.log(row.map((cell, i) => i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i])).join("   "));
+  }
+
+  const [best, ...others] = figures.toSorted((a, b) => a.ms * a.peak - b.ms * b.peak);
+  const compared = others.map(({ name, ms, peak }) =>
+    `${name} takes ${(ms / best.ms).toFixed(2)} x the time and ${(peak / best.peak).toFixed(2)} x the memory`
+  );
+  console.log(`\nBest by time and memory together: ${best.name}. ${compared.join("; ")}.`);
 }
 
-const [best, ...others] = figures.toSorted((a, b) => a.ms * a.peak - b.ms * b.peak);
-const compared = others.map(({ name, ms, peak }) =>
-  `${name} takes ${(ms / best.ms).toFixed(2)} x the time and ${(peak / best.peak).toFixed(2)} x the memory`
-);
-console.log(`\nBest by time and memory together: ${best.name}. ${compared.join("; ")}.`);
+if (import.meta.main) {
+  const { words } = readArgs(HELP, [], 1);
+  main(readInteger("requests", words[0], 3000, 100, 1_000_000));
+}

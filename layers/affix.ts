@@ -68,7 +68,7 @@ export const affix = <L extends AnyLayer>(
   prefix: number,
   suffix = 0,
   ...hooks: [onGet?: AffixHook | undefined, onPut?: AffixHook | undefined]
-): LayerWith<Affix<StateOf<L>>, Kept<L, "resize" | "reset" | "goodSize" | "mark" | "rewind">> =>
+): LayerWith<Affix<StateOf<L>>, Kept<L, "resize" | "reset" | "goodSize" | "mark" | "rewind" | "verify">> =>
   over(base, prefix, suffix, ...hooks);
 
 const over: <L extends AnyLayer>(
@@ -134,7 +134,7 @@ const over: <L extends AnyLayer>(
       ...(base.goodSize && {
         goodSize: (size) => around(size) >= 2 ** 32 ? size : base.goodSize!(around(size)) - before - suffix,
       }),
-      ...share(base, "reset", "mark", "rewind"),
+      ...share(base, "reset", "mark", "rewind", "verify"),
       ...(onGet === undefined && share(base, "pristine")), // a hook may write anywhere
     };
   },

@@ -58,7 +58,7 @@ export const align: <L extends AnyLayer>(
   n: number,
 ) => LayerWith<
   Align<StateOf<L>>,
-  "maxAlign" | Kept<L, "resize" | "sizeOf" | "reset" | "goodSize" | "mark" | "rewind">
+  "maxAlign" | Kept<L, "resize" | "sizeOf" | "reset" | "goodSize" | "mark" | "rewind" | "verify">
 > = layer(
   function align<S>(base: Layer<S>, n: number): Layer<Align<S>> {
     assertInteger("compose align", "alignment in bytes", n, 32, 2 ** 30);
@@ -69,7 +69,7 @@ export const align: <L extends AnyLayer>(
       heap,
       stateless: true,
       deinit: (s: S) => base.deinit(s),
-      ...share(base, "reset", "mark", "rewind", "pristine"),
+      ...share(base, "reset", "mark", "rewind", "verify", "pristine"),
     };
     const most = base.maxAlign ?? 16;
     if (most >= n) {

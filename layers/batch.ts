@@ -38,7 +38,10 @@ export interface Batch<S> {
  */
 export const batch: <L extends AnyLayer>(
   base: L,
-) => LayerWith<Batch<StateOf<L>>, "owns" | "sizeOf" | "reset" | Kept<L, "resize" | "goodSize" | "maxAlign">> = layer(
+) => LayerWith<
+  Batch<StateOf<L>>,
+  "owns" | "sizeOf" | "reset" | Kept<L, "resize" | "goodSize" | "maxAlign" | "verify">
+> = layer(
   function batch<S>(base: Layer<S>): Layer<Batch<S>> {
     const { heap, get, put } = base;
     return {
@@ -79,7 +82,7 @@ export const batch: <L extends AnyLayer>(
           return base.resize!(s.base, p, old, size) && rebook(heap, s.out, p, size);
         },
       }),
-      ...pass(base, "goodSize", "maxAlign", "pristine"),
+      ...pass(base, "goodSize", "maxAlign", "verify", "pristine"),
     };
   },
   { add, clear, pass, rebook, remove, reserve, sizeOf },

@@ -14,7 +14,7 @@
  */
 
 import type { Ptr } from "../heap.ts";
-import { type AnyLayer, type Layer, layer, type LayerWith, type StateOf } from "../layer.ts";
+import { type AnyLayer, type Kept, type Layer, layer, type LayerWith, pass, type StateOf } from "../layer.ts";
 import { add, clear, drop, type Ledger, remove, reserve, sizeOf } from "./ledger.ts";
 
 /** State of {@linkcode bigcache}. */
@@ -51,7 +51,7 @@ export interface Bigcache<S> {
  */
 export const bigcache: <L extends AnyLayer>(
   base: L,
-) => LayerWith<Bigcache<StateOf<L>>, "resize" | "owns" | "goodSize"> = layer(
+) => LayerWith<Bigcache<StateOf<L>>, "resize" | "owns" | "goodSize" | Kept<L, "verify">> = layer(
   function bigcache<S>(base: Layer<S>): Layer<Bigcache<S>> {
     const ROOM = 64; // blocks
     const heap = base.heap;
@@ -148,7 +148,8 @@ export const bigcache: <L extends AnyLayer>(
       resize: (_, _p, old, size) => round(old) === round(size),
       owns: (s, p) => sizeOf(heap, s.out, p) >= 0,
       goodSize: (size) => Math.min(round(size), 2 ** 32 - 1),
+      ...pass(base, "verify"),
     };
   },
-  { add, clear, drop, remove, reserve, sizeOf },
+  { add, clear, drop, pass, remove, reserve, sizeOf },
 );

@@ -17,7 +17,7 @@
 
 import { assertInteger } from "../errors.ts";
 import type { Ptr } from "../heap.ts";
-import { type AnyLayer, type Layer, layer, type LayerWith, pass, type StateOf } from "../layer.ts";
+import { type AnyLayer, type Kept, type Layer, layer, type LayerWith, pass, type StateOf } from "../layer.ts";
 
 /** State of {@linkcode bitmap}. */
 export interface Bitmap<S> {
@@ -57,7 +57,7 @@ export const bitmap: <L extends AnyLayer>(
   base: L,
   unit: number,
   units: number,
-) => LayerWith<Bitmap<StateOf<L>>, "resize" | "owns" | "reset" | "goodSize"> = layer(
+) => LayerWith<Bitmap<StateOf<L>>, "resize" | "owns" | "reset" | "goodSize" | Kept<L, "verify">> = layer(
   function bitmap<S>(base: Layer<S>, unit: number, units: number): Layer<Bitmap<S>> {
     assertInteger("compose bitmap", "bytes in a unit", unit, 16, 2 ** 32 - 16);
     if (unit % 16 !== 0) {
@@ -179,7 +179,7 @@ export const bitmap: <L extends AnyLayer>(
       },
       goodSize: (size) => Math.min(unitsFor(size) * unit, 2 ** 32 - 1),
       ...(unit === 16 && { divisible: true }),
-      ...pass(base, "pristine"),
+      ...pass(base, "verify", "pristine"),
     };
   },
   { assertInteger, pass },

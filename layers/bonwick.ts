@@ -21,7 +21,16 @@
  */
 
 import type { Ptr } from "../heap.ts";
-import { type Alignment, type AnyLayer, type Layer, layer, type LayerWith, type StateOf } from "../layer.ts";
+import {
+  type Alignment,
+  type AnyLayer,
+  type Kept,
+  type Layer,
+  layer,
+  type LayerWith,
+  pass,
+  type StateOf,
+} from "../layer.ts";
 import { type Batch, batch } from "./batch.ts";
 import { link, unlink } from "./slab_list.ts";
 
@@ -60,11 +69,12 @@ export interface Bonwick<S> {
  */
 export const bonwick = <L extends AnyLayer>(
   base: L,
-): LayerWith<Bonwick<Batch<StateOf<L>>>, "resize" | "reset" | "goodSize"> => over<Batch<StateOf<L>>>(batch(base));
+): LayerWith<Bonwick<Batch<StateOf<L>>>, "resize" | "reset" | "goodSize" | Kept<L, "verify">> =>
+  over<Batch<StateOf<L>>, Kept<L, "verify">>(batch(base));
 
-const over: <S>(
-  base: LayerWith<S, "reset">,
-) => LayerWith<Bonwick<S>, "resize" | "goodSize" | "reset"> = layer(function bonwick<S>(
+const over: <S, C extends "verify">(
+  base: LayerWith<S, "reset" | C>,
+) => LayerWith<Bonwick<S>, "resize" | "goodSize" | "reset" | C> = layer(function bonwick<S>(
   base: Layer<S>,
 ): Layer<Bonwick<S>> {
   const LARGEST = 2048; // bytes in a block of the last bucket
@@ -232,5 +242,6 @@ const over: <S>(
         base.reset!(s.base);
       },
     }),
+    ...pass(base, "verify"),
   };
-}, { link, unlink });
+}, { link, pass, unlink });

@@ -25,7 +25,7 @@
 
 import { assertInteger, assertPowerOfTwo } from "../errors.ts";
 import type { Ptr } from "../heap.ts";
-import { type Kept, layer, type LayerWith, type StateOf } from "../layer.ts";
+import { type Kept, layer, type LayerWith, pass, type StateOf } from "../layer.ts";
 
 /** State of {@linkcode buddy}. */
 export interface Buddy<S> {
@@ -71,7 +71,7 @@ export const buddy = <L extends LayerWith<any, "maxAlign">>(
   base: L,
   least = 16,
   span: number = 2 ** 20,
-): LayerWith<Buddy<StateOf<L>>, "resize" | "goodSize" | "maxAlign" | Kept<L, "owns" | "reset">> =>
+): LayerWith<Buddy<StateOf<L>>, "resize" | "goodSize" | "maxAlign" | Kept<L, "owns" | "reset" | "verify">> =>
   over(base, least, span);
 
 // deno-lint-ignore no-explicit-any
@@ -261,7 +261,8 @@ const over: <L extends LayerWith<any, "maxAlign">>(
           base.reset!(s.base);
         },
       }),
+      ...pass(base, "verify"),
     };
   },
-  { assertInteger, assertPowerOfTwo },
+  { assertInteger, assertPowerOfTwo, pass },
 );

@@ -40,6 +40,7 @@ export const bypass: <L extends AnyLayer>(base: L) => LayerWith<Bypass<StateOf<L
       get: (s, size, align) => get(s, size, align),
       put: (s, p, size) => put(s, p, size),
       ...share(base, "gauge", "resize", "owns", "sizeOf", "reset", "goodSize", "maxAlign", "mark", "rewind"),
+      ...share(base, "sites", "verify"),
       // Only where `get` and `put` are passed on as they are: through a window, a region allocates without a call of `get`
       ...share(base, "pristine", "divisible", "window"),
     };

@@ -66,7 +66,7 @@ export const cascade: <
   most?: number,
 ) => LayerWith<
   Cascade<StateOf<L>>,
-  "owns" | Kept<L, "resize" | "sizeOf" | "reset" | "goodSize" | "maxAlign">
+  "owns" | Kept<L, "resize" | "sizeOf" | "reset" | "goodSize" | "maxAlign" | "verify">
 > = layer(
   function cascade<S>(base: LayerWith<S, "owns">, most = Infinity): Layer<Cascade<S>> {
     if (typeof base.owns !== "function") {
@@ -177,6 +177,11 @@ export const cascade: <
             base.reset!(it.base);
             it.blocks = 0;
           }
+        },
+      }),
+      ...(base.verify && {
+        verify: (s) => {
+          for (const it of [s, ...s.others]) base.verify!(it.base);
         },
       }),
       ...pass(base, "goodSize", "maxAlign", "pristine"),

@@ -7,11 +7,15 @@
  * @module
  */
 
-import { formatBytes, type Gauge } from "../gauge.ts";
+import { formatBytes, formatCount, type Gauge } from "../gauge.ts";
 import { type Gauged, type Kept, layer, type LayerWith, share, type StateOf } from "../layer.ts";
+import { formatSites, type Site, type SiteFormat } from "../sites.ts";
 
 /** State of {@linkcode check}: that of the layer below. */
 export type Check<S> = S;
+
+/** How much of where blocks were allocated is in a message: what can be taken in at a glance. */
+const IN_MESSAGE: SiteFormat = { sites: 3, frames: 3 };
 
 /** What {@linkcode check} throws at `deinit` when blocks are still out, or when more came back than went out. */
 export class LeakError extends Error {
@@ -21,18 +25,26 @@ export class LeakError extends Error {
   readonly blocks: number;
   /** Bytes still out. */
   readonly bytes: number;
+  readonly #sites: readonly Site[]; // private, or printing the error would print all of them
 
-  /** A leak of what these figures say is out. */
-  constructor(gauge: Gauge) {
+  /** A leak of what these figures say is out, allocated at these places. */
+  constructor(gauge: Gauge, sites: readonly Site[] = []) {
     const blocks = gauge.nalloc - gauge.nfree, bytes = gauge.szalloc - gauge.szfree;
     const what = blocks > 0 || (blocks === 0 && bytes > 0)
-      ? `${blocks} of ${gauge.nalloc} blocks, ${formatBytes(bytes)}, still out`
-      : `${-blocks} more blocks and ${formatBytes(-bytes)} more came back than went out`;
-    super(`Cannot close as free of leaks: ${what}`);
+      ? `${formatCount(blocks)} of ${formatCount(gauge.nalloc)} blocks, ${formatBytes(bytes)}, still out`
+      : `${formatCount(-blocks)} more blocks and ${formatBytes(-bytes)} more came back than went out`;
+    const where = sites.length > 0 ? `\n${formatSites(sites, IN_MESSAGE)}` : "";
+    super(`Cannot close as free of leaks: ${what}${where}`);
     this.name = "LeakError";
     this.gauge = gauge;
     this.blocks = blocks;
     this.bytes = bytes;
+    this.#sites = sites;
+  }
+
+  /** Where they were allocated, those of the most bytes first: all, of which the message has some. Empty without `trace`. */
+  get sites(): readonly Site[] {
+    return this.#sites;
   }
 }
 
@@ -71,12 +83,13 @@ export const check: <L extends Gauged<any>>(base: L) => LayerWith<Check<StateOf<
       deinit: (s) => {
         base.deinit(s);
         const g = base.gauge(s);
-        if (g.nalloc !== g.nfree || g.szalloc !== g.szfree) throw new LeakError(g);
+        if (g.nalloc !== g.nfree || g.szalloc !== g.szfree) throw new LeakError(g, base.sites?.(s));
       },
       get: (s, size, align) => get(s, size, align),
       put: (s, p, size) => put(s, p, size),
       gauge: base.gauge,
-      ...share(base, "resize", "owns", "sizeOf", "reset", "goodSize", "maxAlign", "mark", "rewind", "pristine"),
+      ...share(base, "resize", "owns", "sizeOf", "reset", "goodSize", "maxAlign", "mark", "rewind"),
+      ...share(base, "sites", "verify", "pristine"),
     };
   },
   { LeakError, share },

@@ -24,7 +24,7 @@
 
 import { assertInteger } from "../errors.ts";
 import type { Ptr } from "../heap.ts";
-import { type AnyLayer, type Layer, layer, type LayerWith, type StateOf } from "../layer.ts";
+import { type AnyLayer, type Kept, type Layer, layer, type LayerWith, pass, type StateOf } from "../layer.ts";
 import { losesPatience, type Patience } from "./patience.ts";
 
 /** State of {@linkcode coalesce}. Sizes are in units of 16 bytes, where nothing else is said. */
@@ -79,7 +79,8 @@ export interface Coalesce<S> extends Patience {
 export const coalesce = <L extends AnyLayer>(
   base: L,
   bytes = 65536,
-): LayerWith<Coalesce<StateOf<L>>, "resize" | "owns" | "reset" | "goodSize" | "maxAlign"> => over(base, bytes);
+): LayerWith<Coalesce<StateOf<L>>, "resize" | "owns" | "reset" | "goodSize" | "maxAlign" | Kept<L, "verify">> =>
+  over(base, bytes);
 
 const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof coalesce<L>> = layer(
   function coalesce<S>(base: Layer<S>, bytes: number): Layer<Coalesce<S>> {
@@ -526,7 +527,8 @@ const over: <L extends AnyLayer>(base: L, bytes: number) => ReturnType<typeof co
       goodSize: (size) => size > 2 ** 32 - 16 ? size : 16 * unitsOf(size),
       maxAlign: 2 ** 20,
       divisible: true,
+      ...pass(base, "verify"),
     };
   },
-  { assertInteger, losesPatience },
+  { assertInteger, losesPatience, pass },
 );

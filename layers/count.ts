@@ -71,7 +71,8 @@ export const count: <L extends AnyLayer>(base: L) => LayerWith<Count<StateOf<L>>
           s.resets++;
         },
       }),
-      ...pass(base, "gauge", "owns", "sizeOf", "goodSize", "maxAlign", "mark", "rewind", "pristine", "divisible"),
+      ...pass(base, "gauge", "owns", "sizeOf", "goodSize", "maxAlign", "mark", "rewind", "sites", "verify"),
+      ...pass(base, "pristine", "divisible"),
     };
   },
   { pass },

@@ -83,7 +83,7 @@ export const fail: <L extends AnyLayer>(
       },
       put: (s, p, size) => put(s.base, p, size),
       ...pass(base, "gauge", "resize", "owns", "sizeOf", "reset", "goodSize", "maxAlign", "mark", "rewind"),
-      ...pass(base, "pristine", "divisible"),
+      ...pass(base, "sites", "verify", "pristine", "divisible"),
     };
   },
   { advance, assertInteger, fraction, pass, show },

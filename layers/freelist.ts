@@ -59,7 +59,8 @@ export const freelist = <L extends AnyLayer>(
   size = 0,
   bound: number = Infinity,
   batch = 0,
-): LayerWith<Freelist<StateOf<L>>, "resize" | Kept<L, "reset" | "owns" | "maxAlign">> => over(base, size, bound, batch);
+): LayerWith<Freelist<StateOf<L>>, "resize" | Kept<L, "reset" | "owns" | "maxAlign" | "verify">> =>
+  over(base, size, bound, batch);
 
 const over: <L extends AnyLayer>(
   base: L,
@@ -166,7 +167,7 @@ const over: <L extends AnyLayer>(
           base.reset!(s.base);
         },
       }),
-      ...pass(base, "owns", "maxAlign"),
+      ...pass(base, "owns", "maxAlign", "verify"),
     };
   },
   { assertInteger, pass },

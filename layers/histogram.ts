@@ -51,63 +51,65 @@ export interface Histogram<S> {
  */
 export const histogram: <L extends AnyLayer>(
   base: L,
-) => LayerWith<Histogram<StateOf<L>>, Kept<L, "resize" | "owns" | "sizeOf" | "reset" | "goodSize" | "maxAlign">> =
-  layer(
-    function histogram<S>(base: Layer<S>): Layer<Histogram<S>> {
-      const { heap, get, put } = base;
-      const BUCKETS = 33;
-      const bucketOf = (n: number): number => 32 - Math.clz32(n);
+) => LayerWith<
+  Histogram<StateOf<L>>,
+  Kept<L, "resize" | "owns" | "sizeOf" | "reset" | "goodSize" | "maxAlign" | "verify">
+> = layer(
+  function histogram<S>(base: Layer<S>): Layer<Histogram<S>> {
+    const { heap, get, put } = base;
+    const BUCKETS = 33;
+    const bucketOf = (n: number): number => 32 - Math.clz32(n);
 
-      /** Forgets the blocks that are out. */
-      const cut = (s: Histogram<S>): void => {
-        s.unput += s.born.blocks;
-        drop(base, s.base, s.born);
-      };
+    /** Forgets the blocks that are out. */
+    const cut = (s: Histogram<S>): void => {
+      s.unput += s.born.blocks;
+      drop(base, s.base, s.born);
+    };
 
-      return {
-        heap,
-        init: (size) => ({
-          base: base.init(size),
-          sizes: new Float64Array(BUCKETS),
-          lifetimes: new Float64Array(BUCKETS),
-          clock: 0,
-          unput: 0,
-          born: { table: 0, slots: 0, blocks: 0 },
-        }),
-        deinit: (s) => {
-          try {
-            cut(s);
-          } finally {
-            base.deinit(s.base);
-          }
+    return {
+      heap,
+      init: (size) => ({
+        base: base.init(size),
+        sizes: new Float64Array(BUCKETS),
+        lifetimes: new Float64Array(BUCKETS),
+        clock: 0,
+        unput: 0,
+        born: { table: 0, slots: 0, blocks: 0 },
+      }),
+      deinit: (s) => {
+        try {
+          cut(s);
+        } finally {
+          base.deinit(s.base);
+        }
+      },
+      get: (s, size, align) => {
+        if (!reserve(base, s.base, s.born)) return 0;
+        const p = get(s.base, size, align);
+        if (p === 0) return 0;
+        s.clock++;
+        s.sizes[bucketOf(size)]++;
+        add(heap, s.born, p, s.clock);
+        return p;
+      },
+      put: (s, p, size) => {
+        put(s.base, p, size);
+        const birth = sizeOf(heap, s.born, p);
+        if (birth < 0) return;
+        remove(heap, s.born, p);
+        s.lifetimes[bucketOf(s.clock - birth)]++; // clz32 takes it modulo 2^32, as the ledger has it
+      },
+      ...(base.reset && {
+        reset: (s) => {
+          cut(s); // the ledger is a block, too
+          base.reset!(s.base);
         },
-        get: (s, size, align) => {
-          if (!reserve(base, s.base, s.born)) return 0;
-          const p = get(s.base, size, align);
-          if (p === 0) return 0;
-          s.clock++;
-          s.sizes[bucketOf(size)]++;
-          add(heap, s.born, p, s.clock);
-          return p;
-        },
-        put: (s, p, size) => {
-          put(s.base, p, size);
-          const birth = sizeOf(heap, s.born, p);
-          if (birth < 0) return;
-          remove(heap, s.born, p);
-          s.lifetimes[bucketOf(s.clock - birth)]++; // clz32 takes it modulo 2^32, as the ledger has it
-        },
-        ...(base.reset && {
-          reset: (s) => {
-            cut(s); // the ledger is a block, too
-            base.reset!(s.base);
-          },
-        }),
-        ...pass(base, "resize", "owns", "sizeOf", "goodSize", "maxAlign", "pristine"),
-      };
-    },
-    { add, drop, pass, remove, reserve, sizeOf },
-  );
+      }),
+      ...pass(base, "resize", "owns", "sizeOf", "goodSize", "maxAlign", "verify", "pristine"),
+    };
+  },
+  { add, drop, pass, remove, reserve, sizeOf },
+);
 
 /** Characters of the longest bar. */
 const BAR = 40;

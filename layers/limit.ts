@@ -51,7 +51,7 @@ export const limit: <L extends AnyLayer>(
   calls?: number,
 ) => LayerWith<
   Limit<StateOf<L>>,
-  Kept<L, "gauge" | "resize" | "owns" | "sizeOf" | "reset" | "maxAlign">
+  Kept<L, "gauge" | "resize" | "owns" | "sizeOf" | "reset" | "maxAlign" | "sites" | "verify">
 > = layer(
   function limit<S>(base: Layer<S>, bytes: number, calls = Infinity): Layer<Limit<S>> {
     if (bytes !== Infinity) assertInteger("compose limit", "bytes out at a time", bytes, 0, 2 ** 32);
@@ -86,7 +86,7 @@ export const limit: <L extends AnyLayer>(
           s.live = 0;
         },
       }),
-      ...pass(base, "gauge", "owns", "sizeOf", "maxAlign", "pristine"),
+      ...pass(base, "gauge", "owns", "sizeOf", "maxAlign", "sites", "verify", "pristine"),
     };
   },
   { assertInteger, pass },

@@ -119,7 +119,7 @@ export const log: <L extends AnyLayer>(
           sink(`rewind ${m}`);
         },
       }),
-      ...share(base, "gauge", "owns", "sizeOf", "goodSize", "maxAlign", "pristine"),
+      ...share(base, "gauge", "owns", "sizeOf", "goodSize", "maxAlign", "sites", "verify", "pristine"),
     };
   },
   { assertFunction, share },

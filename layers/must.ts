@@ -52,6 +52,7 @@ export const must: <L extends AnyLayer>(base: L) => LayerWith<Must<StateOf<L>>, 
       put: (s, p, size) => put(s, p, size),
       ...(base.mark && { mark: (s) => base.mark!(s) || refuse(0) }),
       ...share(base, "gauge", "resize", "owns", "sizeOf", "reset", "goodSize", "maxAlign", "rewind"),
+      ...share(base, "sites", "verify"),
       ...share(base, "pristine", "divisible", "window"), // what a window has no room for is asked of `get`
     };
   },

@@ -22,7 +22,7 @@ export type Both<A, B, C extends Capability> = `${Extract<Kept<A, C>, Kept<B, C>
 export type Paired<A, B> = Both<
   A,
   B,
-  "owns" | "reset" | "maxAlign" | (A extends { readonly owns: unknown } ? "sizeOf" : never)
+  "owns" | "reset" | "maxAlign" | "verify" | (A extends { readonly owns: unknown } ? "sizeOf" : never)
 >;
 
 /** A layer over two but for how it serves: what is left is `get` and `put`, and `resize` and `goodSize` if it can. */
@@ -54,6 +54,12 @@ export function pair<A, B>(first: Layer<A>, second: Layer<B>): Omit<Layer<Pair<A
       reset: (s) => {
         first.reset!(s.first);
         second.reset!(s.second);
+      },
+    }),
+    ...(first.verify && second.verify && {
+      verify: (s) => {
+        first.verify!(s.first);
+        second.verify!(s.second);
       },
     }),
     ...(first.maxAlign && second.maxAlign && { maxAlign: Math.min(first.maxAlign, second.maxAlign) }),

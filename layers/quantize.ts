@@ -49,7 +49,7 @@ export const quantize: <L extends AnyLayer>(
   round: number | ((size: number) => number),
 ) => LayerWith<
   Quantize<StateOf<L>>,
-  "resize" | "goodSize" | Kept<L, "owns" | "reset" | "maxAlign" | "mark" | "rewind">
+  "resize" | "goodSize" | Kept<L, "owns" | "reset" | "maxAlign" | "mark" | "rewind" | "verify">
 > = layer(
   function quantize<S>(base: Layer<S>, round: number | ((size: number) => number)): Layer<Quantize<S>> {
     if (typeof round !== "number" && typeof round !== "function") {
@@ -84,7 +84,7 @@ export const quantize: <L extends AnyLayer>(
         const good = base.goodSize === undefined ? need : base.goodSize(need);
         return up(good) === good ? good : need; // asking for what is rounded further might cost more
       },
-      ...share(base, "owns", "reset", "maxAlign", "mark", "rewind", "pristine"),
+      ...share(base, "owns", "reset", "maxAlign", "mark", "rewind", "verify", "pristine"),
     };
   },
   { assertInteger, assertRounding, share, show },

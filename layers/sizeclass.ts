@@ -48,7 +48,7 @@ export interface Sizeclass<S, C> extends Patience {
  * @param classes The largest size of each class in bytes: ascending multiples of 16, up to 2^20, at most 256 of them. It
  *   is read once: do not change it later
  * @param make Makes the layer that serves the classes, of one that stands for `base` and passes on no more than serves one
- *   class: no `owns`, no `reset`, no marks and no gauge. It is called once; there is a state of that layer for each class,
+ *   class: no `owns`, no `reset`, no marks, no gauge, no `sites` and no `verify`. It is called once; there is a state of that layer for each class,
  *   of which `init` is told the size. Those states are made anew at a reset, and when nothing is out: what they have
  *   counted begins at 0. Each function makes a layer of its own: in a loop, compose with one that is made outside
  *
@@ -72,7 +72,7 @@ export const sizeclass: <L extends AnyLayer, C extends AnyLayer>(
   make: (base: LayerWith<StateOf<L>, Kept<L, "resize" | "sizeOf" | "goodSize" | "maxAlign">>) => C,
 ) => LayerWith<
   Sizeclass<StateOf<L>, StateOf<C>>,
-  "goodSize" | "resize" | Kept<L, "reset"> | Extract<Kept<L, "maxAlign">, Kept<C>>
+  "goodSize" | "resize" | Kept<L, "reset" | "verify"> | Extract<Kept<L, "maxAlign">, Kept<C>>
 > = layer(
   function sizeclass<S, C>(
     base: Layer<S>,
@@ -104,7 +104,7 @@ export const sizeclass: <L extends AnyLayer, C extends AnyLayer>(
     /** Stands for the layer below: each class gets the state that they share. */
     const lender: Layer<S> = { ...base, init: () => lent, deinit: () => {} };
     // What is of all classes together is no class's to use
-    for (const shared of ["gauge", "owns", "reset", "mark", "rewind"] as const) {
+    for (const shared of ["gauge", "owns", "reset", "mark", "rewind", "sites", "verify"] as const) {
       delete (lender as Partial<Layer<S>>)[shared];
     }
     const made = make(lender);
@@ -169,6 +169,12 @@ export const sizeclass: <L extends AnyLayer, C extends AnyLayer>(
           base.reset!(s.base);
           fresh(s);
           s.out = 0;
+        },
+      }),
+      ...(base.verify && {
+        verify: (s) => {
+          base.verify!(s.base);
+          for (const c of s.classes) one.verify?.(c);
         },
       }),
       ...(base.maxAlign && one.maxAlign && { maxAlign: Math.min(base.maxAlign, one.maxAlign) }),

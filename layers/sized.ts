@@ -60,7 +60,7 @@ export const sized: <L extends AnyLayer>(
   base: L,
 ) => SizedLayer<
   Sized<StateOf<L>>,
-  "sizeOf" | Kept<L, "resize" | "reset" | "goodSize" | "maxAlign" | "mark" | "rewind">
+  "sizeOf" | Kept<L, "resize" | "reset" | "goodSize" | "maxAlign" | "mark" | "rewind" | "verify">
 > = layer(
   function sized<S>(base: Layer<S>): Layer<Sized<S>> {
     const { heap, put } = base, get: Aligning<S>["get"] = base.get;
@@ -98,7 +98,7 @@ export const sized: <L extends AnyLayer>(
       ...(base.goodSize && {
         goodSize: (size) => around(16, size) >= 2 ** 32 ? size : base.goodSize!(around(16, size)) - 16,
       }),
-      ...share(base, "reset", "maxAlign", "mark", "rewind", "pristine"),
+      ...share(base, "reset", "maxAlign", "mark", "rewind", "verify", "pristine"),
     };
   },
   { share },

@@ -20,7 +20,7 @@
 
 import { assertInteger, assertPowerOfTwo } from "../errors.ts";
 import type { Ptr } from "../heap.ts";
-import { type Kept, type Layer, layer, type LayerWith, type StateOf } from "../layer.ts";
+import { type Kept, type Layer, layer, type LayerWith, pass, type StateOf } from "../layer.ts";
 import { link, unlink } from "./slab_list.ts";
 
 /** State of {@linkcode slab}. */
@@ -72,7 +72,7 @@ export const slab = <L extends LayerWith<any, "maxAlign">>(
   base: L,
   size: number,
   bytes = 16384,
-): LayerWith<Slab<StateOf<L>>, "resize" | "goodSize" | Kept<L, "owns" | "reset">> => over(base, size, bytes);
+): LayerWith<Slab<StateOf<L>>, "resize" | "goodSize" | Kept<L, "owns" | "reset" | "verify">> => over(base, size, bytes);
 
 // deno-lint-ignore no-explicit-any
 const over: <L extends LayerWith<any, "maxAlign">>(
@@ -218,7 +218,8 @@ const over: <L extends LayerWith<any, "maxAlign">>(
           base.reset!(s.base);
         },
       }),
+      ...pass(base, "verify"),
     };
   },
-  { assertInteger, assertPowerOfTwo, link, unlink },
+  { assertInteger, assertPowerOfTwo, link, pass, unlink },
 );

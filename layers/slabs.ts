@@ -84,7 +84,7 @@ export const slabs = <L extends LayerWith<any, "resize" | "maxAlign">>(
   largest = 256,
   tiny: number = largest < 80 ? largest : 80,
   bytes = 2048,
-): LayerWith<Slabs<StateOf<L>>, "resize" | "goodSize" | "maxAlign" | Kept<L, "reset" | "owns">> =>
+): LayerWith<Slabs<StateOf<L>>, "resize" | "goodSize" | "maxAlign" | Kept<L, "reset" | "owns" | "verify">> =>
   over(base, largest, tiny, bytes);
 
 // deno-lint-ignore no-explicit-any
@@ -401,7 +401,7 @@ const over: <L extends LayerWith<any, "resize" | "maxAlign">>(
         },
       }),
       maxAlign: Math.min(base.maxAlign, bytes / 2), // so that an aligned block fits in a slab, behind the header
-      ...pass(base, "owns"),
+      ...pass(base, "owns", "verify"),
     };
   },
   { assertInteger, assertPowerOfTwo, link, losesPatience, pass, unlink },

@@ -19,7 +19,7 @@ import {
   type StateOf,
 } from "../layer.ts";
 
-/** State of {@linkcode stats}. */
+/** State of {@linkcode stats}. Its figures are what the gauge says, less what was carried over. */
 export interface Stats<S> {
   /** State of the layer below. */
   base: S;
@@ -27,12 +27,16 @@ export interface Stats<S> {
   nalloc: number;
   /** Calls of `put`. */
   nfree: number;
-  /** Bytes asked for, in all. */
+  /** Bytes asked for. */
   szalloc: number;
-  /** Bytes given back, in all. */
+  /** Bytes given back. */
   szfree: number;
   /** Bytes out at the same time, at most. */
   watermark: number;
+  /** Calls of `get`, and as many of `put`, that were carried over. */
+  carriedCalls: number;
+  /** Bytes asked for, and given back, that were carried over. */
+  carriedBytes: number;
 }
 
 /**
@@ -54,13 +58,37 @@ export const stats: <L extends AnyLayer>(
   base: L,
 ) => LayerWith<
   Stats<StateOf<L>>,
-  "gauge" | Kept<L, "resize" | "owns" | "sizeOf" | "reset" | "goodSize" | "maxAlign">
+  "gauge" | Kept<L, "resize" | "owns" | "sizeOf" | "reset" | "goodSize" | "maxAlign" | "sites" | "verify">
 > = layer(
   function stats<S>(base: Layer<S>): Gauged<Stats<S>> {
     const { heap, get, put } = base;
+
+    /**
+     * Takes what has come back out of the figures, which so remain small integers. Engines keep others in boxes, and would
+     * do so in the state of every other `stats`, too.
+     */
+    const carry = (s: Stats<S>): void => {
+      s.carriedCalls += s.nfree;
+      s.nalloc -= s.nfree;
+      s.nfree = 0;
+      s.carriedBytes += s.szfree;
+      s.szalloc -= s.szfree;
+      s.szfree = 0;
+    };
+    const LARGE = 2 ** 30;
+
     return {
       heap,
-      init: (size) => ({ base: base.init(size), nalloc: 0, nfree: 0, szalloc: 0, szfree: 0, watermark: 0 }),
+      init: (size) => ({
+        base: base.init(size),
+        nalloc: 0,
+        nfree: 0,
+        szalloc: 0,
+        szfree: 0,
+        watermark: 0,
+        carriedCalls: 0,
+        carriedBytes: 0,
+      }),
       deinit: (s) => base.deinit(s.base),
       get: (s, size, align) => {
         const p = get(s.base, size, align);
@@ -75,8 +103,15 @@ export const stats: <L extends AnyLayer>(
         put(s.base, p, size);
         s.nfree++;
         s.szfree += size;
+        if (s.szfree > LARGE) carry(s);
       },
-      gauge: ({ nalloc, nfree, szalloc, szfree, watermark }) => ({ nalloc, nfree, szalloc, szfree, watermark }),
+      gauge: ({ nalloc, nfree, szalloc, szfree, watermark, carriedCalls, carriedBytes }) => ({
+        nalloc: carriedCalls + nalloc,
+        nfree: carriedCalls + nfree,
+        szalloc: carriedBytes + szalloc,
+        szfree: carriedBytes + szfree,
+        watermark,
+      }),
       ...(base.resize && {
         resize: (s, p, old, size) => {
           if (!base.resize!(s.base, p, old, size)) return false;
@@ -91,9 +126,10 @@ export const stats: <L extends AnyLayer>(
           base.reset!(s.base);
           s.nfree = s.nalloc;
           s.szfree = s.szalloc;
+          carry(s);
         },
       }),
-      ...pass(base, "owns", "sizeOf", "goodSize", "maxAlign", "pristine"),
+      ...pass(base, "owns", "sizeOf", "goodSize", "maxAlign", "sites", "verify", "pristine"),
     };
   },
   { pass },

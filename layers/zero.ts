@@ -57,6 +57,8 @@ export const zero = <L extends AnyLayer, W extends ZeroWhen = "get">(
     | "sizeOf"
     | "goodSize"
     | "maxAlign"
+    | "sites"
+    | "verify"
     | ([W] extends ["get"] ? "reset" | "mark" | "rewind" : never)
   >
 > => over(base, when);
@@ -116,7 +118,8 @@ const over: <L extends AnyLayer, W extends ZeroWhen>(base: L, when: W) => Return
           return true;
         },
       }),
-      ...share(base, "gauge", "owns", "sizeOf", "goodSize", "maxAlign", "pristine", "divisible"),
+      ...share(base, "gauge", "owns", "sizeOf", "goodSize", "maxAlign", "sites", "verify"),
+      ...share(base, "pristine", "divisible"),
       ...(onPut ? {} : share(base, "reset", "mark", "rewind")),
     };
   },

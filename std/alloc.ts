@@ -10,6 +10,7 @@ import { type Heap, heap, type Ptr } from "../heap.ts";
 import { OutOfMemoryError } from "../out_of_memory.ts";
 import { bump, bytealloc as regionAlloc, bytefree, byteresize, request, top, topHeap } from "../region.ts";
 import { copy } from "./bytes.ts";
+import { to } from "./guard.ts";
 import { assertType, type Type } from "./type.ts";
 
 export { OutOfMemoryError };
@@ -28,8 +29,8 @@ export function bytealloc(size: number, align = 16): Ptr {
 
 /** Like {@linkcode bytealloc}, with every byte 0. */
 export function zbytealloc(size: number, align = 16): Ptr {
-  const p = bytealloc(size, align);
-  topHeap().u8.fill(0, p, p + size);
+  const p = bytealloc(size, align), heap = topHeap();
+  heap.u8.fill(0, to(heap, p, size), p + size);
   return p;
 }
 
@@ -100,8 +101,8 @@ export function alloc<V>(type: Type<V>): Ptr {
 
 /** Like {@linkcode alloc}, with every byte 0. */
 export function zalloc<V>(type: Type<V>): Ptr {
-  const p = alloc(type);
-  topHeap().u8.fill(0, p, p + type.size);
+  const p = alloc(type), heap = topHeap();
+  heap.u8.fill(0, to(heap, p, type.size), p + type.size);
   return p;
 }
 

@@ -5,6 +5,7 @@
  */
 
 import type { Heap, Ptr } from "../heap.ts";
+import { at, copying } from "./guard.ts";
 import type { ArrayType, FieldTypes, Struct } from "./struct.ts";
 import type { Type } from "./type.ts";
 
@@ -14,6 +15,7 @@ type AnyType = Type<any>;
 /** Copies `n` bytes from `q` in one heap to `p` in another or the same, where they may overlap. */
 export function copy(heap: Heap, p: Ptr, from: Heap, q: Ptr, n: number): void {
   if (n === 0) return;
+  if (heap.guard !== undefined || from.guard !== undefined) copying(heap, p, from, q, n);
   if (heap === from) heap.u8.copyWithin(p, q, q + n);
   else heap.u8.set(from.u8.subarray(q, q + n), p);
 }
@@ -27,6 +29,8 @@ export function copyWords(heap: Heap, p: Ptr, q: Ptr, n: number): void {
 
 /** Whether `n` bytes at `p` in one heap and at `q` in another or the same are equal. */
 export function equal(heap: Heap, p: Ptr, other: Heap, q: Ptr, n: number): boolean {
+  at(heap, p, n);
+  at(other, q, n);
   let i = 0;
   if (((p | q) & 3) === 0) {
     const a = heap.u32, b = other.u32, words = n >>> 2;

@@ -9,12 +9,15 @@ import type { Ptr } from "../heap.ts";
 import { bytealloc, bytefree, heapFor } from "./alloc.ts";
 import { copyWords } from "./bytes.ts";
 import { load, store } from "./element.ts";
-import { assertHere, type KeyType } from "./key.ts";
+import { to } from "./guard.ts";
+import { assertHere, guarded, type KeyType } from "./key.ts";
 import type { Table } from "./table.ts";
 import type { Type } from "./type.ts";
 
 /** The header of a table as its functions change it. */
-export type Header<K, V> = { -readonly [N in "heap" | "ptr" | "len" | "cap" | "_changes"]: Table<K, V>[N] };
+export type Header<K, V> = {
+  -readonly [N in "heap" | "ptr" | "len" | "cap" | "_keys" | "_changes"]: Table<K, V>[N];
+};
 
 /** Address of entry `i`, 0 to `cap`, the spare one. */
 export function entry<K, V>(t: Table<K, V>, i: number): Ptr {
@@ -84,7 +87,8 @@ export function rehash<K, V>(t: Table<K, V>, cap: number): void {
   header.heap = heap;
   header.ptr = ptr;
   header.cap = cap;
-  heap.u8.fill(0, ptr, ptr + cap * 4);
+  if (heap.guard !== undefined) header._keys = guarded(t._keys);
+  heap.u8.fill(0, to(heap, ptr, size), ptr + cap * 4);
   if (had === 0) {
     heap.u8.fill(0, entry(t, cap), entry(t, cap + 1)); // keys have their padding from the spare entry
     return;

@@ -10,15 +10,15 @@ import { printable } from "../printable.ts";
 import { type AnyAllocator, top } from "../region.ts";
 import { bytealloc, bytefree, heapFor } from "./alloc.ts";
 import { copy } from "./bytes.ts";
-import { kindOf, load, store } from "./element.ts";
-import { printList } from "./print.ts";
+import { kindIn, load, store } from "./element.ts";
+import { printList, readable } from "./print.ts";
 import type { Type } from "./type.ts";
 
 /** Bytes in the first block of a slice that grows, at least. */
 const FIRST = 32;
 
 // For the hot path: an engine looks up what is imported at each use, and inlines a constant
-const serving = top, kind = kindOf;
+const serving = top, kind = kindIn;
 
 /** A sequence of values in a heap. Made by {@linkcode slalloc} and others. */
 export class Slice<V> {
@@ -47,7 +47,7 @@ export class Slice<V> {
     this.len = len;
     this.cap = len;
     this.view = view;
-    this._kind = kind(type);
+    this._kind = kind(heap, type);
     this._from = view || len === 0 ? undefined : serving();
   }
 
@@ -81,13 +81,17 @@ export class Slice<V> {
 
   /** Its type, its length and its first 100 elements, as in `u8[3] [1, 2, 3]`. */
   toString(): string {
-    return `${this.type.name}[${this.len}] ${printList(this, this.len)}`;
+    return `${this.type.name}[${this.len}] ${printList(this.#readable(), this.len)}`;
+  }
+
+  *#readable(): Generator<unknown, void, void> {
+    for (let i = 0; i < this.len; i++) yield readable(() => this.get(i));
   }
 }
 printable(Slice.prototype);
 
 /** The header as the functions of this room change it. */
-export type Header<V> = { -readonly [K in "heap" | "ptr" | "len" | "cap" | "_from"]: Slice<V>[K] };
+export type Header<V> = { -readonly [K in "heap" | "ptr" | "len" | "cap" | "_from" | "_kind"]: Slice<V>[K] };
 
 /** Makes room for `len` elements. */
 export function reserve<V>(s: Slice<V>, len: number): void {
@@ -119,6 +123,7 @@ export function enlarge<V>(s: Slice<V>, len: number): Block | undefined {
   header.ptr = p;
   header.cap = room;
   header._from = from;
+  if (heap.guard !== undefined) header._kind = kind(heap, type);
   return old;
 }
 

@@ -13,6 +13,7 @@ import { topHeap } from "../region.ts";
 import { bytealloc, bytefree } from "./alloc.ts";
 import { scalarsIn } from "./bytes.ts";
 import { kindOf, load, store } from "./element.ts";
+import { at, to } from "./guard.ts";
 import { assertType, f32, f64, type Type } from "./type.ts";
 import { decode, encode, writeShortAscii } from "./utf8.ts";
 
@@ -133,7 +134,7 @@ const texts: KeyType<string> = {
   own: (heap, p) => {
     assertHere(heap);
     const utf8 = bytes, n = length; // an allocator may itself look up a text
-    const text = n === 0 ? 0 : bytealloc(n, 1);
+    const text = n === 0 ? 0 : to(heap, bytealloc(n, 1), n);
     if (utf8 !== short) heap.u8.set(utf8, text);
     else for (let i = 0; i < n; i++) heap.u8[text + i] = utf8[i];
     heap.u32[p >>> 2] = text;
@@ -146,6 +147,32 @@ const texts: KeyType<string> = {
   },
   load: (heap, p) => decode(heap, heap.u32[p >>> 2], heap.u32[(p >>> 2) + 1]),
 };
+
+const GUARDED: WeakMap<object, object> = new WeakMap();
+
+/**
+ * The same for a table on a guarded heap: it looks whether the block of the table is there, and that of a text. What is
+ * in its block, a table knows.
+ */
+export function guarded<K>(keys: KeyType<K>): KeyType<K> {
+  let own = GUARDED.get(keys) as KeyType<K> | undefined;
+  if (own !== undefined) return own;
+  const { size, stage, same } = keys;
+  own = {
+    ...keys,
+    stage: (heap, p, key) => stage(heap, at(heap, p, size), key),
+    ...keys as unknown === texts && {
+      same: (heap, p, q) => {
+        const { u32 } = heap;
+        at(heap, u32[q >>> 2], u32[(q >>> 2) + 1]);
+        return same(heap, p, q);
+      },
+    },
+  };
+  GUARDED.set(keys, own);
+  GUARDED.set(own, own);
+  return own;
+}
 
 /** Throws unless blocks of the current region lie in the heap of a table. */
 export function assertHere(heap: Heap): void {

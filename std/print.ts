@@ -4,11 +4,14 @@
  * @module
  */
 
+import { MemoryError, UninitialisedError, UseAfterFreeError } from "../memory_errors.ts";
+
 /** Elements that are printed at most. */
 const MOST = 100;
 
 /** A value as `console.log` shows it, more or less. */
 export function print(value: unknown): string {
+  if (value instanceof Unreadable) return value.why;
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "bigint") return `${value}n`;
   if (Object.is(value, -0)) return "-0";
@@ -17,6 +20,22 @@ export function print(value: unknown): string {
     return `{ ${Object.entries(value).map(([name, v]) => `${name}: ${print(v)}`).join(", ")} }`;
   }
   return String(value);
+}
+
+/** A value that must not be read. */
+class Unreadable {
+  constructor(readonly why: string) {}
+}
+
+/** What `f` returns; or, where a guard says that it must not be read, why: who prints a value wants to find that out. */
+export function readable(f: () => unknown): unknown {
+  try {
+    return f();
+  } catch (e) {
+    if (!(e instanceof MemoryError)) throw e;
+    if (e instanceof UninitialisedError) return new Unreadable("(not written)");
+    return new Unreadable(e instanceof UseAfterFreeError ? "(freed)" : "(out of bounds)");
+  }
 }
 
 /** The first 100 of `length` values, and how many more there are. */

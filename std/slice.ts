@@ -24,6 +24,7 @@ import { assertInteger } from "../errors.ts";
 import { bytealloc, bytefree, heapFor } from "./alloc.ts";
 import { copy } from "./bytes.ts";
 import { load, store } from "./element.ts";
+import { to } from "./guard.ts";
 import { assertHere, assertOwner, type Header, most, reserve, Slice } from "./header.ts";
 import { assertType, type Type } from "./type.ts";
 
@@ -56,8 +57,8 @@ export function slalloc<V>(type: Type<V>, len: number): Slice<V> {
 
 /** Like {@linkcode slalloc}, with every byte of the elements 0. */
 export function slzalloc<V>(type: Type<V>, len: number): Slice<V> {
-  const s = slalloc(type, len);
-  s.heap.u8.fill(0, s.ptr, s.ptr + len * type.size);
+  const s = slalloc(type, len), bytes = len * type.size;
+  s.heap.u8.fill(0, to(s.heap, s.ptr, bytes), s.ptr + bytes);
   return s;
 }
 

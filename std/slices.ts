@@ -73,7 +73,7 @@ export function sleq<V>(a: Slice<V>, b: Slice<V>): boolean {
   assertAlike("compare", a, b);
   if (a.len !== b.len) return false;
   const { type, len } = a, { size } = type;
-  const runs = a._kind < 11 ? undefined : runsOf(type);
+  const runs = a._kind !== 11 ? undefined : runsOf(type);
   if (runs === undefined || runs[1] === size) return equal(a.heap, a.ptr, b.heap, b.ptr, len * size);
   for (let at = 0; at < len * size; at += size) {
     for (let r = 0; r < runs.length; r += 2) {

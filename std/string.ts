@@ -9,6 +9,7 @@
 
 import { show } from "../errors.ts";
 import { equal } from "./bytes.ts";
+import { at, to } from "./guard.ts";
 import { assertSlice, type Slice } from "./header.ts";
 import { slalloc } from "./slice.ts";
 import { u8 } from "./type.ts";
@@ -34,11 +35,11 @@ export function str(text: string): Slice<number> {
   if (typeof text !== "string") throw new TypeError(`Cannot make a string: expected a text, got ${show(text)}`);
   if (isShortAscii(text)) {
     const s = slalloc(u8, text.length);
-    writeShortAscii(s.heap.u8, s.ptr, text);
+    writeShortAscii(s.heap.u8, to(s.heap, s.ptr, text.length), text);
     return s;
   }
   const bytes = encode(text), s = slalloc(u8, bytes.length);
-  s.heap.u8.set(bytes, s.ptr);
+  s.heap.u8.set(bytes, to(s.heap, s.ptr, bytes.length));
   return s;
 }
 
@@ -56,8 +57,8 @@ export function streq(a: Slice<number>, b: Slice<number> | string): boolean {
     return a.len === b.len && equal(a.heap, a.ptr, b.heap, b.ptr, a.len);
   }
   if (a.len < b.length || a.len > 3 * b.length) return false; // a UTF-16 unit is 1 to 3 bytes
-  const bytes = encode(b), { u8 } = a.heap;
-  return a.len === bytes.length && bytes.every((byte, i) => u8[a.ptr + i] === byte);
+  const bytes = encode(b), { u8 } = a.heap, p = at(a.heap, a.ptr, a.len);
+  return a.len === bytes.length && bytes.every((byte, i) => u8[p + i] === byte);
 }
 
 /** Throws unless `s` is a slice of bytes. */

@@ -8,6 +8,7 @@
  */
 
 import { assertInteger, show } from "../errors.ts";
+import { to } from "./guard.ts";
 import { reserve, type Slice } from "./header.ts";
 import { printable } from "../printable.ts";
 import { slalloc, slfree, slgrow, slpush } from "./slice.ts";
@@ -67,12 +68,12 @@ export function sbputs(sb: StringBuffer, text: string): StringBuffer {
   }
   const { bytes } = sb, { len } = bytes;
   reserve(bytes, len + text.length); // no text takes less
-  if (writeShortAscii(bytes.heap.u8, bytes.ptr + len, text)) {
+  if (writeShortAscii(bytes.heap.u8, to(bytes.heap, bytes.ptr + len, text.length), text)) {
     slgrow(bytes, len + text.length);
   } else {
     const utf8 = encode(text);
     slgrow(bytes, len + utf8.length);
-    bytes.heap.u8.set(utf8, bytes.ptr + len);
+    bytes.heap.u8.set(utf8, to(bytes.heap, bytes.ptr + len, utf8.length));
   }
   return sb;
 }

@@ -40,8 +40,9 @@ import {
   stage,
   valueAt,
 } from "./entries.ts";
+import { at } from "./guard.ts";
 import { assertHere, type KeyType, keyTypeOf, string, type StringKey } from "./key.ts";
-import { print } from "./print.ts";
+import { print, readable } from "./print.ts";
 import { roundUp } from "./struct.ts";
 import { assertType, type Type } from "./type.ts";
 
@@ -87,7 +88,7 @@ export class Table<K, V> {
   *[Symbol.iterator](): Generator<[K, V], void, void> {
     const { _changes } = this;
     for (let i = 0; i < this.cap; i++) {
-      if (this.heap.u32[(this.ptr >>> 2) + i] === 0) continue;
+      if (this.heap.u32[at(this.heap, this.ptr + i * 4, 4) >>> 2] === 0) continue;
       yield [this._keys.load(this.heap, entry(this, i)), valueAt(this, i)];
       if (this._changes !== _changes) throw new Error("Cannot iterate over a table: keys have come or gone meanwhile");
     }
@@ -95,12 +96,19 @@ export class Table<K, V> {
 
   /** Its types, and keys and values, the first 100 of them. */
   toString(): string {
+    const shown = readable(() => this.#shown());
+    return `${this._keys.name} => ${this.type.name} [${this.len}] {${
+      Array.isArray(shown) ? shown.join(", ") : print(shown)
+    }}`;
+  }
+
+  #shown(): string[] {
     const shown: string[] = [];
     for (const [key, value] of this) {
       if (shown.push(`${print(key)} => ${print(value)}`) === 100) break;
     }
     if (this.len > 100) shown.push(`... ${this.len - 100} more`);
-    return `${this._keys.name} => ${this.type.name} [${this.len}] {${shown.join(", ")}}`;
+    return shown;
   }
 }
 printable(Table.prototype);
@@ -223,6 +231,7 @@ export function htfree<K, V>(t: Table<K, V>): void {
   if (t.cap === 0) return;
   assertHere(t.heap);
   const { ptr, cap, heap, _keys } = t;
+  at(heap, ptr, 4);
   for (let i = 0; i < cap; i++) if (heap.u32[(ptr >>> 2) + i] !== 0) _keys.disown(heap, entry(t, i));
   const header: Header<K, V> = t;
   header.ptr = header.len = header.cap = 0;

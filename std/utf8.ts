@@ -5,6 +5,7 @@
  */
 
 import type { Heap, Ptr } from "../heap.ts";
+import { at } from "./guard.ts";
 
 /** Texts of up to so many UTF-16 units are looked through here; a call to the engine's coders costs more. */
 const SHORT = 24;
@@ -39,6 +40,7 @@ export function encode(text: string): Uint8Array {
 
 /** The text of `n` bytes of UTF-8 at `p`. What is no UTF-8 becomes U+FFFD. */
 export function decode(heap: Heap, p: Ptr, n: number): string {
+  at(heap, p, n);
   const { u8 } = heap;
   if (n <= SHORT) {
     let text = "", i = 0;

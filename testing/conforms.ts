@@ -39,6 +39,8 @@ export interface ConformsOptions {
    * looked at. After memory had run out and has come back it must be all again, or else half of them at least.
    */
   serves?: "all" | "some" | "none" | "any";
+  /** Whether `sites` are estimates from a sample, which need not add up to what is out. Default false. */
+  samples?: boolean;
 }
 
 /** The ways of composing, and what to compose over. */
@@ -55,7 +57,7 @@ const HUGE = [2 ** 31, ADDRESS_SPACE - 65536, ADDRESS_SPACE - 4096, ADDRESS_SPAC
 /**
  * Throws a {@linkcode ConformanceError} unless a layer keeps to what {@linkcode Layer} promises, with every capability
  * that it has: alignment, no overlap, contents kept, blocks of no bytes, `resize`, `owns`, `sizeOf`, `goodSize`,
- * `reset`, `mark` and `rewind`, parts of blocks, `pristine`, `window`, the figures of the gauge; that states are
+ * `reset`, `mark` and `rewind`, `sites`, `verify`, parts of blocks, `pristine`, `window`, the figures of the gauge; that states are
  * independent; that nothing is lost when the layer below has no memory, at each of its requests in turn, and that
  * everything is given back at `deinit`. All of it with layers specialised and plain.
  *
@@ -96,7 +98,8 @@ function planOf(options: ConformsOptions): Plan {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot ${action}: options must be an object, got ${show(options)}`);
   }
-  const { sizes, seed = 1, programs = 3, steps = 80, frees = false, grows = false, serves = "some" } = options;
+  const { sizes, seed = 1, programs = 3, steps = 80, frees = false, grows = false } = options;
+  const { serves = "some", samples = false } = options;
   if (Array.isArray(sizes) && sizes.length === 0) {
     throw new RangeError(`Cannot ${action}: sizes must be a size or some, got none`);
   }
@@ -106,7 +109,7 @@ function planOf(options: ConformsOptions): Plan {
   assertInteger(action, "seed", seed, 0, 2 ** 32 - 1);
   assertInteger(action, "number of programs", programs, 1, 1000);
   assertInteger(action, "number of steps", steps, 1, 10_000);
-  for (const [name, value] of Object.entries({ frees, grows })) {
+  for (const [name, value] of Object.entries({ frees, grows, samples })) {
     if (typeof value !== "boolean") {
       throw new TypeError(`Cannot ${action}: ${name} must be a boolean, got ${show(value)}`);
     }
@@ -114,7 +117,7 @@ function planOf(options: ConformsOptions): Plan {
   if (!["all", "some", "none", "any"].includes(serves)) {
     throw new TypeError(`Cannot ${action}: serves must be "all", "some", "none" or "any", got ${show(serves)}`);
   }
-  return { sizes, seed, programs, steps, frees, grows, serves };
+  return { sizes, seed, programs, steps, frees, grows, serves, samples };
 }
 
 /** A layer, composed in one way, and all its trials. */
@@ -156,7 +159,7 @@ class Session {
     const heap = new Heap({ initial: 1, maximum }), probe = new Probe(heap, this.guarded);
     const layer = this.make(probe.layer);
     if (!isLayer(layer)) throw new TypeError(`Cannot put a layer on trial: expected a layer, got ${show(layer)}`);
-    const bench = new Bench(heap, probe, layer, this.how);
+    const bench = new Bench(heap, probe, layer, this.how, this.plan.samples);
     if (layer.heap !== heap) bench.fail("its heap is not that of the layer below");
     const most = layer.maxAlign;
     if (most !== undefined && !(most > 16 && Number.isInteger(Math.log2(most)))) {

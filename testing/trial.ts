@@ -67,6 +67,7 @@ export class Bench {
     readonly probe: Probe,
     readonly layer: AnyLayer,
     readonly how: string,
+    readonly samples: boolean,
   ) {
     this.#pagesAtFirst = this.pages;
   }
@@ -268,6 +269,7 @@ export class Trial {
     if (order === 0) blocks.reverse();
     if (order === 1) shuffle(blocks, pick);
     for (const block of blocks) this.put(block);
+    this.#audit();
   }
 
   resize(block: Block, size: number): boolean {
@@ -312,6 +314,7 @@ export class Trial {
     bench.call(["rewind", m], () => bench.layer.rewind!(this.state, m));
     this.#drop(this.blocks.filter((block) => block.serial > serial));
     this.#assertFigures();
+    this.#audit();
     this.assertAllKept();
     for (const { m } of spent.reverse()) this.#assertNoMark(m, "has been gone back to, or past");
   }
@@ -321,6 +324,7 @@ export class Trial {
     bench.call(["reset"], () => bench.layer.reset!(this.state));
     this.#drop(this.blocks);
     this.#assertFigures();
+    this.#audit();
     if (bench.layer.rewind) { for (const { m } of this.#marks) this.#assertNoMark(m, "was before a reset"); }
     this.#marks.length = 0;
   }
@@ -364,12 +368,14 @@ export class Trial {
       if (!leak) bench.fail(bench.probe.breach ?? `deinit threw ${e instanceof Error ? e.message : show(e)}`, e);
     }
     if (bench.probe.breach !== undefined) bench.fail(bench.probe.breach);
+    this.#assertSites(); // those that were out when it was closed
     this.#drop(left);
   }
 
   /** Calls the layer some times, with sizes from `anySize`. */
   run(pick: Pick, steps: number, anySize: () => number, takesBack = true): void {
     for (let i = 0; i < steps; i++) this.#step(pick, anySize, takesBack);
+    this.#audit();
     this.assertAllKept();
   }
 
@@ -434,6 +440,33 @@ export class Trial {
     for (const name of ["nalloc", "nfree", "szalloc", "szfree", "watermark"] as const) {
       if (gauge[name] === this.#figures[name]) continue;
       this.#bench.fail(`the gauge says ${name} is ${gauge[name]} where it is ${this.#figures[name]} ${when}`.trimEnd());
+    }
+  }
+
+  /** Asks what is known of all blocks at once. */
+  #audit(): void {
+    const bench = this.#bench, { layer } = bench;
+    this.#assertSites();
+    if (layer.verify) bench.call(["verify"], () => layer.verify!(this.state));
+  }
+
+  /** Fails unless the sites are sites, and add up to what is out; or to no more than that, if they are of a sample. */
+  #assertSites(): void {
+    const bench = this.#bench, { layer } = bench;
+    if (!layer.sites) return;
+    const sites = bench.call(["sites"], () => layer.sites!(this.state)), { blocks } = this;
+    let count = 0, bytes = 0, sampled = 0, last = Infinity;
+    for (const site of sites) {
+      if (!(site.sampled >= 1 && site.count >= site.sampled)) bench.fail(`sites says ${site.sampled} of ${site.count}`);
+      if (site.bytes > last) bench.fail(`sites must have those of the most bytes first: ${site.bytes} after ${last}`);
+      count += site.count;
+      bytes += site.bytes;
+      sampled += site.sampled;
+      last = site.bytes;
+    }
+    const out = blocks.length, size = blocks.reduce((sum, block) => sum + block.size, 0);
+    if (bench.samples ? sampled > out : count !== out || bytes !== size) {
+      bench.fail(`sites says ${count} blocks of ${bytes} bytes are out where it is ${out} of ${size}`);
     }
   }
 

@@ -19,6 +19,7 @@ import {
   chunk,
   coalesce,
   count,
+  debug,
   describe,
   enter,
   enterAsync,
@@ -28,6 +29,7 @@ import {
   formatBytes,
   formatGauge,
   formatHistogram,
+  formatSites,
   freelist,
   general,
   ground,
@@ -50,6 +52,7 @@ import {
   reap,
   route,
   sbrk,
+  shadow,
   sizeclass,
   sized,
   slab,
@@ -57,7 +60,9 @@ import {
   specialise,
   split,
   stats,
+  suppressing,
   top,
+  trace,
   zero,
 } from "../mod.ts";
 import { show } from "../errors.ts";
@@ -247,6 +252,8 @@ const overLayers: Record<string, (base: Any) => unknown> = {
   quantize: (base) => quantize(base, 16),
   "route, first": (base) => route(() => true, base, mmap()),
   "route, second": (base) => route(() => true, mmap(), base),
+  debug: (base) => debug(base),
+  shadow: (base) => shadow(base),
   sizeclass: (base) => sizeclass(base, [16], (base) => base),
   sized: (base) => sized(base),
   slab: (base) => slab(base, 16),
@@ -254,6 +261,7 @@ const overLayers: Record<string, (base: Any) => unknown> = {
   "split, small": (base) => split(16, base, mmap()),
   "split, large": (base) => split(16, mmap(), base),
   stats: (base) => stats(base),
+  trace: (base) => trace(base),
   zero: (base) => zero(base),
 };
 
@@ -323,6 +331,13 @@ const integers: Record<string, [of: Compose, least: number, most: number, ...wro
   "slabs, tiny": [(base, n) => slabs(coalesce(base), 64, n), 16, 64, 17, 50],
   "slabs, bytes": [(base, n) => slabs(coalesce(base), 16, 16, n), 1024, 65_536, 1025, 3000, 12_288],
   split: [(base, n) => split(n, base, base), 0, 2 ** 32 - 1],
+  "debug, depth": [(base, n) => debug(base, { depth: n }), 0, 100],
+  "debug, quarantine": [(base, n) => debug(base, { quarantine: n }), 0, 2 ** 32 - 1],
+  "shadow, depth": [(base, n) => shadow(base, { depth: n }), 0, 100],
+  "shadow, quarantine": [(base, n) => shadow(base, { quarantine: n }), 0, 2 ** 32 - 1],
+  "trace, depth": [(base, n) => trace(base, { depth: n }), 1, 100],
+  "trace, every": [(base, n) => trace(base, { every: n }), 1, 2 ** 32 - 1],
+  "trace, bytes": [(base, n) => trace(base, { bytes: n }), 0, 2 ** 32 - 1],
 };
 
 Deno.test("bad input: numbers that layers are composed with", () => {
@@ -403,6 +418,17 @@ Deno.test("bad input: other parameters of layers", () => {
     const type = typeof wrong === "number" ? "RangeError" : "TypeError";
     assertClear(`chunks that grow by ${show(wrong)}`, type, () => chunk(base, 64, wrong as Any));
   }
+  for (const wrong of [null, 5, "every", true, () => {}, []]) {
+    assertClear(`trace with ${show(wrong)}`, "TypeError", () => trace(base, wrong as Any));
+  }
+  for (const wrong of [null, 5, "options", true, () => {}, []]) {
+    assertClear(`debug with ${show(wrong)}`, "TypeError", () => debug(base, wrong as Any));
+    assertClear(`shadow with ${show(wrong)}`, "TypeError", () => shadow(base, wrong as Any));
+  }
+  for (const wrong of [null, 5, "vendor", {}, [5], [""], ["/vendor/", undefined]]) {
+    assertClear(`trace that skips ${show(wrong)}`, "TypeError", () => trace(base, { skip: wrong as Any }));
+  }
+  assertClear("trace by calls and by bytes", "TypeError", () => trace(base, { every: 2, bytes: 2 }));
   for (const wrong of [...notNumbers, new Float64Array(2), { sizes: [] }, init(stats(base)).state]) {
     assertClear(`a histogram of ${show(wrong)}`, "TypeError", () => formatHistogram(wrong as Any));
   }
@@ -515,12 +541,35 @@ Deno.test("bad input: figures", () => {
   }
 });
 
+Deno.test("bad input: sites", () => {
+  for (const wrong of [undefined, null, 5, "sites", {}, new Set(), [undefined], [5], [{}], [{ count: 1, bytes: 1 }]]) {
+    assertClear(`sites ${show(wrong)}`, "TypeError", () => formatSites(wrong as Any));
+  }
+  for (const wrong of [null, 5, "all"]) {
+    assertClear(`sites, format ${show(wrong)}`, "TypeError", () => formatSites([], wrong as Any));
+  }
+  for (const wrong of notNumbers.slice(1)) {
+    assertClear(`so many sites: ${show(wrong)}`, "TypeError", () => formatSites([], { sites: wrong as Any }));
+    assertClear(`so many frames: ${show(wrong)}`, "TypeError", () => formatSites([], { frames: wrong as Any }));
+  }
+  for (const wrong of [-1, 0.5, NaN, -Infinity]) {
+    assertClear(`${wrong} sites`, "RangeError", () => formatSites([], { sites: wrong }));
+    assertClear(`${wrong} frames`, "RangeError", () => formatSites([], { frames: wrong }));
+  }
+  for (
+    const wrong of [undefined, null, 5, "fn:f", {}, [undefined], [5], [""], [" "], ["fn:"], ["file: "], ["ok", ""]]
+  ) {
+    assertClear(`suppressing ${show(wrong)}`, "TypeError", () => suppressing(wrong as Any));
+  }
+});
+
 /** An allocator of each capability, and calls of it: whatever is asked of what, `p` being a block of 100 bytes. */
 function abilities(
   heap: Heap,
 ): [name: string, make: () => region.AnyAllocator, call: (a: region.AnyAllocator) => unknown][] {
   const pages = () => init(mmap(heap)) as region.AnyAllocator,
-    booked = () => init(batch(mmap(heap))) as region.AnyAllocator;
+    booked = () => init(batch(mmap(heap))) as region.AnyAllocator,
+    sound = () => init({ ...mmap(heap), verify: () => {} }) as region.AnyAllocator;
   const arena = () => init(chunk(mmap(heap), 4096)) as region.AnyAllocator;
   return [
     ["resize", pages, (a) => a.resize(4096, 100, 200)],
@@ -530,6 +579,7 @@ function abilities(
     ["goodSize", pages, (a) => a.goodSize(100)],
     ["mark", arena, (a) => a.mark()],
     ["rewind", arena, (a) => a.rewind(4096)],
+    ["verify", sound, (a) => a.verify()],
   ];
 }
 
@@ -543,6 +593,8 @@ Deno.test("bad input: a capability that the stack lacks", () => {
     assertThrows(() => call(b), TypeError, `Cannot use ${name} of null`);
   }
   assertClear("a gauge", "TypeError", () => a.gauge());
+  assertClear("sites", "TypeError", () => a.sites());
+  assertThrows(() => a.sites(), TypeError, "Cannot list the sites of null: none are recorded, trace(...) does that");
 });
 
 Deno.test("bad input: capabilities of an allocator that has been closed", () => {

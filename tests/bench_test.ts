@@ -76,6 +76,25 @@ Deno.test("bench: --help of every script tells of its flags", async () => {
   }
 });
 
+Deno.test("bench: --help of those that take no contenders tells of their flags, too", async () => {
+  for (const name of ["compose", "layers", "watching"]) {
+    const { code, out } = await script(name, "--help");
+    assertEquals(code, 0);
+    for (const text of [`deno task bench:${name} `, "--rounds=N", "--keep"]) assertStringIncludes(out, text);
+  }
+});
+
+Deno.test("bench: watching measures a call stack, in time and in memory", async () => {
+  const command = ["run", "-A", "--no-check", "--v8-flags=--expose-gc", "bench/watching_one.ts", "captures", "quick"];
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: command, cwd: ROOT }).output();
+  const { get, bytes, report } = JSON.parse(new TextDecoder().decode(stdout));
+  for (const at of ["5, 8", "20, 8", "60, 8", "60, 50"]) {
+    assertEquals(get[at] > 0 && bytes[at] > 200 && bytes[at] < 10_000, true, at);
+  }
+  assertEquals(bytes["60, 50"] > bytes["20, 8"], true, "more calls take more memory");
+  assertEquals(Object.keys(report), ["1", "1000", "100000"]);
+});
+
 Deno.test("bench: general is compared with peers, on what is chosen", async () => {
   const args = ["--workload=lifo,grow", "--contender=general,onig,tlsf", "--rounds=1", "--quick"];
   const { code, out, err } = await script("general", ...args);

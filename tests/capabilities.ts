@@ -22,6 +22,7 @@ import {
   chunk,
   coalesce,
   count,
+  debug,
   fail,
   fallback,
   fixed,
@@ -48,12 +49,14 @@ import {
   reap,
   route,
   sbrk,
+  shadow,
   sizeclass,
   sized,
   slab,
   slabs,
   split,
   stats,
+  trace,
   zero,
 } from "../mod.ts";
 import { table } from "../bench/report.ts";
@@ -76,7 +79,19 @@ export interface Row {
 /** Members of which types say nothing. */
 export const FLAGS: readonly string[] = ["pristine", "divisible", "window"];
 const MEMBERS: readonly Passable[] = [
-  ...["gauge", "resize", "owns", "sizeOf", "reset", "goodSize", "maxAlign", "mark", "rewind"] as const,
+  ...[
+    "gauge",
+    "resize",
+    "owns",
+    "sizeOf",
+    "reset",
+    "goodSize",
+    "maxAlign",
+    "mark",
+    "rewind",
+    "sites",
+    "verify",
+  ] as const,
   ...["pristine", "divisible", "window"] as const,
 ];
 
@@ -97,6 +112,8 @@ const having: (heap: Heap, ...names: readonly Passable[]) => AnyLayer = layer(
       maxAlign: 2 ** 20,
       mark: () => 0,
       rewind: () => {},
+      sites: () => [],
+      verify: () => {},
       pristine: true,
       divisible: true,
       window: () => ({ ptr: 0, end: 0 }),
@@ -165,9 +182,10 @@ const GENERAL = ["resize", "goodSize", "maxAlign"] as const;
 const MERGING = [...GENERAL, "owns", "reset"] as const;
 const BLOCKS = [...MERGING, "sizeOf"] as const;
 const MARKS = ["mark", "rewind"] as const;
+const EVERYTHING = [...BLOCKS, ...MARKS, "gauge", "sites", "verify"] as const;
 const ARENA = ["resize", "owns", "reset", "maxAlign", ...MARKS] as const;
-const PAIRED = ["resize", "owns", "sizeOf", "reset", "maxAlign"] as const;
-const MOVED = ["resize", "reset", "goodSize", ...MARKS] as const;
+const PAIRED = ["resize", "owns", "sizeOf", "reset", "maxAlign", "verify"] as const;
+const MOVED = ["resize", "reset", "goodSize", "verify", ...MARKS] as const;
 
 /** Every layer, by its job: add a line for a new one, in the order of README's catalogue. */
 export const rows: readonly Row[] = [
@@ -175,27 +193,29 @@ export const rows: readonly Row[] = [
   source("sbrk", sbrk(heap), ["resize", "owns", "reset", "maxAlign"]),
   source("fixed", fixed({ start: heap.getPages(1), bytes: 4096 }, heap), MERGING),
   source("null", nullLayer(heap), []),
-  row("limit", limit(all, 1000), limit(none, 1000), [], [...PAIRED, "gauge"]),
-  row("cascade", cascade(all), cascade(owner), ["owns"], [...GENERAL, "sizeOf", "reset"], owner),
+  row("limit", limit(all, 1000), limit(none, 1000), [], [...PAIRED, "gauge", "sites"]),
+  row("cascade", cascade(all), cascade(owner), ["owns"], [...GENERAL, "sizeOf", "reset", "verify"], owner),
 
-  row("chunk", chunk(all, 4096), chunk(none, 4096), ARENA, []),
-  row("batch", batch(all), batch(none), ["owns", "sizeOf", "reset"], GENERAL),
+  row("chunk", chunk(all, 4096), chunk(none, 4096), ARENA, ["verify"]),
+  row("batch", batch(all), batch(none), ["owns", "sizeOf", "reset"], [...GENERAL, "verify"]),
 
-  row("freelist", freelist(all), freelist(none), ["resize"], ["reset", "owns", "maxAlign"]),
-  row("slab", slab(all, 64), slab(aligned, 64), ["resize", "goodSize"], ["owns", "reset"], aligned),
-  row("slabs", slabs(all), slabs(divisible), GENERAL, ["owns", "reset"], divisible),
+  row("freelist", freelist(all), freelist(none), ["resize"], ["reset", "owns", "maxAlign", "verify"]),
+  row("slab", slab(all, 64), slab(aligned, 64), ["resize", "goodSize"], ["owns", "reset", "verify"], aligned),
+  row("slabs", slabs(all), slabs(divisible), GENERAL, ["owns", "reset", "verify"], divisible),
   row("sizeclass", sizeclass(all, [16, 32], lists), sizeclass(none, [16, 32], lists), ["resize", "goodSize"], [
-    ...["reset", "maxAlign"] as const,
+    ...["reset", "maxAlign", "verify"] as const,
   ]),
   row("quantize", quantize(all, 64), quantize(none, 64), ["resize", "goodSize"], [
-    ...["owns", "reset", "maxAlign", ...MARKS] as const,
+    ...["owns", "reset", "maxAlign", "verify", ...MARKS] as const,
   ]),
-  row("bigcache", bigcache(all), bigcache(none), ["resize", "owns", "goodSize"], []),
-  row("bonwick", bonwick(all), bonwick(none), ["resize", "goodSize", "reset"], []),
+  row("bigcache", bigcache(all), bigcache(none), ["resize", "owns", "goodSize"], ["verify"]),
+  row("bonwick", bonwick(all), bonwick(none), ["resize", "goodSize", "reset"], ["verify"]),
 
-  row("coalesce", coalesce(all), coalesce(none), MERGING, []),
-  row("buddy", buddy(all), buddy(aligned), GENERAL, ["owns", "reset"], aligned),
-  row("bitmap", bitmap(all, 64, 100), bitmap(none, 64, 100), ["resize", "owns", "reset", "goodSize"], []),
+  row("coalesce", coalesce(all), coalesce(none), MERGING, ["verify"]),
+  row("buddy", buddy(all), buddy(aligned), GENERAL, ["owns", "reset", "verify"], aligned),
+  row("bitmap", bitmap(all, 64, 100), bitmap(none, 64, 100), ["resize", "owns", "reset", "goodSize"], [
+    "verify",
+  ]),
 
   row("split", split(64, all, all), split(64, none, none), [], [...PAIRED, "goodSize"]),
   row("route", route(() => true, all, all), route(() => true, none, none), [], PAIRED),
@@ -204,17 +224,26 @@ export const rows: readonly Row[] = [
   row("align", align(all, 64), align(none, 64), ["maxAlign"], [...MOVED, "sizeOf"]),
   row("affix", affix(all, 16), affix(none, 16), [], MOVED),
   row("sized", sized(all), sized(none), ["sizeOf"], [...MOVED, "maxAlign"]),
-  row("zero, on get", zero(all), zero(none), [], [...BLOCKS, ...MARKS, "gauge"]),
-  row("zero, on put", zero(all, "both"), zero(none, "both"), [], [...GENERAL, "owns", "sizeOf", "gauge"]),
+  row("zero, on get", zero(all), zero(none), [], EVERYTHING),
+  row("zero, on put", zero(all, "both"), zero(none, "both"), [], [
+    ...[...GENERAL, "owns", "sizeOf", "gauge", "sites", "verify"] as const,
+  ]),
 
-  row("stats", stats(all), stats(none), ["gauge"], BLOCKS),
-  row("check", check(all), check(gauged), ["gauge"], [...BLOCKS, ...MARKS], gauged),
-  row("count", count(all), count(none), [], [...BLOCKS, ...MARKS, "gauge"]),
-  row("histogram", histogram(all), histogram(none), [], BLOCKS),
-  row("log", log(all, () => {}), log(none, () => {}), [], [...BLOCKS, ...MARKS, "gauge"]),
-  row("fail", fail(all, 3), fail(none, 3), [], [...BLOCKS, ...MARKS, "gauge"]),
-  row("must", must(all), must(none), [], [...BLOCKS, ...MARKS, "gauge"]),
-  row("bypass", bypass(all), bypass(none), [], [...BLOCKS, ...MARKS, "gauge"]),
+  row("stats", stats(all), stats(none), ["gauge"], [...BLOCKS, "sites", "verify"]),
+  row("check", check(all), check(gauged), ["gauge"], [...BLOCKS, ...MARKS, "sites", "verify"], gauged),
+  row("trace", trace(all), trace(none), ["sites"], [...BLOCKS, "gauge", "verify"]),
+  row("debug", debug(all), debug(none), ["owns", "sizeOf", "sites", "verify"], [
+    ...["resize", "reset", "goodSize", "maxAlign"] as const,
+  ]),
+  row("shadow", shadow(all), shadow(none), ["owns", "sizeOf", "sites", "verify"], [
+    ...["resize", "reset", "goodSize", "maxAlign"] as const,
+  ]),
+  row("count", count(all), count(none), [], EVERYTHING),
+  row("histogram", histogram(all), histogram(none), [], [...BLOCKS, "verify"]),
+  row("log", log(all, () => {}), log(none, () => {}), [], EVERYTHING),
+  row("fail", fail(all, 3), fail(none, 3), [], EVERYTHING),
+  row("must", must(all), must(none), [], EVERYTHING),
+  row("bypass", bypass(all), bypass(none), [], EVERYTHING),
 
   source("pipe", pipe(heap), []),
   source("layers.ground", layers.ground(heap), []),

@@ -19,6 +19,7 @@ import {
   pool,
   reap,
   sbrk,
+  type Site,
   specialise,
   stats,
 } from "../mod.ts";
@@ -42,6 +43,9 @@ import { route, split } from "../layers/route.ts";
 import { sizeclass } from "../layers/sizeclass.ts";
 import { sized } from "../layers/sized.ts";
 import { slab } from "../layers/slab.ts";
+import { debug } from "../layers/debug.ts";
+import { shadow } from "../layers/shadow.ts";
+import { trace } from "../layers/trace.ts";
 import { zero } from "../layers/zero.ts";
 import { fixed } from "../layers/system/fixed.ts";
 import { type BaseLayer, ConformanceError, conforms, type ConformsOptions, failAt } from "../testing/mod.ts";
@@ -66,6 +70,16 @@ const LAYERS: Record<string, [make: Make, options?: ConformsOptions]> = {
   histogram: [(base) => histogram(base), { serves: "all" }],
   log: [(base) => log(base, () => {}), { serves: "all" }],
   must: [(base) => must(base), { serves: "all" }],
+  trace: [(base) => trace(base), { serves: "all" }],
+  "trace of some": [(base) => trace(batch(base), { every: 3, depth: 1 }), { ...FREES, serves: "all", samples: true }],
+  "trace of some bytes": [(base) => trace(chunk(base, 4096), { bytes: 1000 }), { ...FREES, samples: true }],
+  "trace below others": [(base) => check(stats(trace(base))), { serves: "all" }],
+  debug: [(base) => debug(base), { serves: "all" }],
+  "debug with no call stacks": [(base) => debug(base, { depth: 0, quarantine: 4000 }), { serves: "all" }],
+  "debug of arenas, with no quarantine": [(base) => debug(chunk(base, 4096), { depth: 0, quarantine: 0 }), FREES],
+  "debug below others": [(base) => check(stats(debug(batch(base)))), { ...FREES, serves: "all" }],
+  shadow: [(base) => shadow(base), { serves: "all" }],
+  "shadow of arenas, with no quarantine": [(base) => shadow(chunk(base, 4096), { quarantine: 0 }), FREES],
   "fail at the third": [(base) => fail(base, 3)],
   "fail by a predicate": [(base) => fail(base, (nth) => nth % 7 === 0)],
   failAt: [(base) => failAt(base, 5)],
@@ -137,6 +151,8 @@ interface Honest<S> {
   base: S;
   /** The blocks that are out. */
   out: Map<number, { size: number; serial: number }>;
+  /** The sizes of those that were out when it was closed. */
+  left: number[] | undefined;
   marks: { m: number; serial: number }[];
   serial: number;
   nalloc: number;
@@ -155,10 +171,11 @@ function honest<S>(base: Layer<S>): Required<Omit<Layer<Honest<S>>, "stateless" 
   const self = {
     heap: base.heap,
     init: () => ({
-      ...{ base: base.init(), out: new Map(), marks: [], serial: 0 },
+      ...{ base: base.init(), out: new Map(), left: undefined, marks: [], serial: 0 },
       ...{ nalloc: 0, nfree: 0, szalloc: 0, szfree: 0, watermark: 0 },
     }),
     deinit: (s: Honest<S>) => {
+      s.left = Array.from(s.out.values(), ({ size }) => size);
       putFrom(s, 0);
       base.deinit(s.base);
     },
@@ -191,6 +208,16 @@ function honest<S>(base: Layer<S>): Required<Omit<Layer<Honest<S>>, "stateless" 
     goodSize: (size: number) => base.goodSize!(size),
     maxAlign: base.maxAlign!,
     pristine: true,
+    sites: (s: Honest<S>): Site[] => {
+      const sizes = s.left ?? Array.from(s.out.values(), ({ size }) => size), count = sizes.length;
+      const bytes = sizes.reduce((sum, size) => sum + size, 0);
+      return count === 0 ? [] : [{ count, bytes, sampled: count, frames: [] }];
+    },
+    verify: (s: Honest<S>) => {
+      for (const [p, { size }] of s.out) {
+        if (p + size > base.heap.size) throw new Error("Cannot verify: a block is lost");
+      }
+    },
     reset: (s: Honest<S>) => putFrom(s, 0),
     mark: (s: Honest<S>) => {
       const m = base.get(s.base, 16);
@@ -245,11 +272,9 @@ const mutant = (change: Change): Make => (base) => {
   return { ...self, ...change(self, base as AnyLayer as Layer<unknown>) } as AnyLayer;
 };
 
-/** The honest layer without figures, which most lies would show in. */
-const quiet = (change: Change): Make => (base) => {
-  const { gauge: _, ...rest } = mutant(change)(base);
-  return rest;
-};
+/** The honest layer without figures and sites, which most lies would show in. */
+const quiet = (change: Change): Make =>
+  mutant((self, base) => ({ gauge: undefined, sites: undefined, ...change(self, base) }));
 
 const outside = (s: AnyLayer["init"]): number => s as unknown as number;
 
@@ -607,6 +632,72 @@ const MUTANTS: Record<string, [make: Make, says: string, options?: ConformsOptio
     },
     "it has no rewind",
   ],
+  "sites forgets": [quiet((self) => ({ sites: (s) => s.out.size > 9 ? [] : self.sites(s) })), "sites says 0 blocks"],
+  "sites does not know of put": [
+    quiet((self) => ({
+      put: (s, p, size) => {
+        const { out } = s;
+        self.put({ ...s, out: new Map(out) }, p, size);
+      },
+      ...{ sites: self.sites, owns: undefined, reset: undefined, mark: undefined, rewind: undefined },
+    })),
+    "sites says",
+  ],
+  "sites does not know of resize": [
+    quiet((self, base) => ({
+      resize: (s, p, old, size) => base.resize!(s.base, p, old, size),
+      ...{ sites: self.sites, sizeOf: undefined, reset: undefined, mark: undefined, rewind: undefined },
+    })),
+    "bytes are out where it is",
+  ],
+  "sites does not know of reset": [
+    quiet((self) => ({
+      reset: (s) => {
+        s.left = Array.from(s.out.values(), ({ size }) => size);
+        self.reset(s);
+      },
+      sites: self.sites,
+    })),
+    "sites says",
+  ],
+  "sites does not know when it is closed": [
+    quiet((self) => ({ sites: (s) => s.left ? [] : self.sites(s) })),
+    "sites says 0 blocks of 0 bytes",
+    FREES,
+  ],
+  "sites makes more of a sample than there is": [
+    quiet((self) => ({ sites: (s) => self.sites(s).map((site) => ({ ...site, count: 2 * site.count, sampled: 99 })) })),
+    "sites says 99 of",
+    { samples: true },
+  ],
+  "sites has more samples than blocks": [
+    quiet((self) => ({ sites: (s) => self.sites(s).map((site) => ({ ...site, count: 999, sampled: 99 })) })),
+    "blocks of",
+    { samples: true },
+  ],
+  "sites is in no order": [
+    quiet((self) => ({
+      sites: (s) => Array.from(s.out.values(), ({ size }) => ({ count: 1, bytes: size, sampled: 1, frames: [] })),
+      init: () => self.init(),
+    })),
+    "sites must have those of the most bytes first",
+  ],
+  "verify finds fault": [
+    quiet((_, base) => ({
+      verify: (s) => {
+        for (const p of s.out.keys()) if (base.heap.u8[p] === 7) throw new Error("Cannot verify: 7 is unlucky");
+      },
+    })),
+    "verify threw Error: Cannot verify",
+  ],
+  "verify writes": [
+    quiet((_, base) => ({
+      verify: (s) => {
+        for (const [p, { size }] of s.out) if (size > 0) base.heap.u8[p] = 0;
+      },
+    })),
+    "has been overwritten",
+  ],
   "pristine, and writes": [
     quiet((self) => ({
       get: (s, size, align) => {
@@ -776,6 +867,7 @@ Deno.test("conforms: refuses what it cannot put on trial", () => {
   assertThrows(() => conforms(make, { seed: -1 }), RangeError, "seed must be an integer from 0");
   assertThrows(() => conforms(make, { programs: 0 }), RangeError, "number of programs must be an integer from 1");
   assertThrows(() => conforms(make, { steps: 0 }), RangeError, "number of steps must be an integer from 1");
+  assertThrows(() => conforms(make, { samples: 1 as never }), TypeError, "samples must be a boolean, got 1");
   assertThrows(() => conforms(make, { frees: 1 as never }), TypeError, "frees must be a boolean, got 1");
   assertThrows(
     () => conforms(make, { serves: "most" as never }),

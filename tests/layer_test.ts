@@ -14,6 +14,7 @@ import {
   chunk,
   coalesce,
   count,
+  debug,
   describe,
   enter,
   fallback,
@@ -34,6 +35,7 @@ import {
   quantize,
   route,
   sbrk,
+  shadow,
   sizeclass,
   sized,
   slab,
@@ -41,6 +43,7 @@ import {
   specialise,
   split,
   stats,
+  trace,
   zero,
 } from "../mod.ts";
 import { failAt } from "../testing/mod.ts";
@@ -88,10 +91,13 @@ const combinators: Record<string, (heap: Heap) => AnyLayer> = {
   quantize: (heap) => quantize(mmap(heap), powersOfTwo),
   route: (heap) => route((size: number) => size > 100, mmap(heap), chunk(mmap(heap), 4096)),
   split: (heap) => split(100, chunk(mmap(heap), 4096), mmap(heap)),
+  debug: (heap) => debug(batch(mmap(heap)), { quarantine: 1000 }),
+  shadow: (heap) => shadow(mmap(heap), { quarantine: 1000 }),
   sizeclass: (heap) => sizeclass(coalesce(mmap(heap)), [16, 128], (base) => freelist(base)),
   sized: (heap) => sized(mmap(heap)),
   slab: (heap) => slab(mmap(heap), 128),
   slabs: (heap) => slabs(coalesce(mmap(heap))),
+  trace: (heap) => trace(batch(mmap(heap)), { every: 2, skip: ["/vendor/"] }),
   zero: (heap) => zero(mmap(heap), "both"),
 };
 

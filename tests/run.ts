@@ -9,7 +9,7 @@ const CHECKS: [what: string, ...args: string[]][] = [
   ["formatting", "fmt", "--check"],
   ["lint", "lint"],
   ["types", "check", "."],
-  ["documentation lint", "doc", "--lint", "mod.ts", "layers/mod.ts", "std/mod.ts", "testing/mod.ts"],
+  ["documentation lint", "doc", "--lint", "mod.ts", "layers/mod.ts", "std/mod.ts", "testing/mod.ts", "rt/leaks.ts"],
   ["publishing", "publish", "--dry-run", "--allow-dirty"],
   ["tests, specialised", "test", "-A", "tests/"],
   ["tests, plain", "test", "-A", "--preload", "tests/plain.ts", "tests/"],

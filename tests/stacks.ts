@@ -34,6 +34,9 @@ import { route, split } from "../layers/route.ts";
 import { sizeclass } from "../layers/sizeclass.ts";
 import { sized } from "../layers/sized.ts";
 import { slab } from "../layers/slab.ts";
+import { debug } from "../layers/debug.ts";
+import { shadow } from "../layers/shadow.ts";
+import { trace } from "../layers/trace.ts";
 import { zero } from "../layers/zero.ts";
 import { fixed } from "../layers/system/fixed.ts";
 import { nameOf } from "../describe.ts";
@@ -167,6 +170,9 @@ const ways: Way[] = [
   { over: ({ base }) => check(stats(base)) },
   { over: ({ base }) => count(base) },
   { over: ({ base }) => histogram(base) },
+  { over: ({ base, pick }) => debug(base, { depth: pick(3), quarantine: among(pick, 0, 4096, 2 ** 18) }) },
+  { over: ({ base, pick }) => shadow(base, { depth: pick(3), quarantine: among(pick, 0, 4096, 2 ** 24) }) },
+  { over: ({ base, pick }) => trace(base, { depth: 1 + pick(8) }) },
   { over: ({ base }) => log(base, () => {}) },
   { over: ({ base, pick }) => fail(base, among(pick, 1, Infinity)) },
 

@@ -64,6 +64,8 @@ import {
   type StateOf,
   type Stats,
   stats,
+  type Trace,
+  trace,
   zero,
 } from "../mod.ts";
 import { assert, assertEquals } from "./assert.ts";
@@ -131,6 +133,8 @@ export function namedOfCatalogue(): void {
   same<typeof watched, LayerWith<Count<Histogram<Mmap>>, "resize" | "goodSize" | "maxAlign">>(true);
   const blocks = pool(16), split_ = init(general());
   same<typeof blocks, LayerWith<Freelist<Chunk<Mmap>>, "resize" | "owns" | "reset" | "maxAlign">>(true);
+  const traced = check(stats(trace(mmap(), { depth: 4 })));
+  same<typeof traced, LayerWith<Stats<Trace<Mmap>>, "gauge" | "resize" | "goodSize" | "maxAlign" | "sites">>(true);
   const p: number = split_.get(100, 4096), done: boolean = split_.resize(p, 100, 200);
   void done;
 }
@@ -186,6 +190,17 @@ export function refusedOfCatalogue(): void {
   split((size: number) => size > 100, pages, arenas);
   // @ts-expect-error classes make layers
   sizeclass(merging, [16], () => 5);
+  // @ts-expect-error nothing is recorded
+  init(stats(mmap())).sites();
+  // @ts-expect-error what an arena serves are other blocks
+  init(chunk(trace(mmap()), 64)).sites();
+  // @ts-expect-error nothing is looked after
+  init(trace(mmap())).verify();
+  // @ts-expect-error it does not see what goes back to a mark
+  init(trace(arenas)).mark();
+  init(limit(stats(trace(arenas)), 1000)).sites();
+  // @ts-expect-error no such option
+  trace(pages, { evry: 2 });
   // @ts-expect-error neither "get", "put" nor "both"
   zero(pages, "always");
   // @ts-expect-error a heap is no layer

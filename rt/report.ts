@@ -1,0 +1,131 @@
+/**
+ * What `leaks.ts` tells at the end of a program.
+ *
+ * @module
+ */
+
+import type { AnyAllocator } from "../allocator.ts";
+import { formatFrame } from "../call_stack.ts";
+import { formatBytes, formatCount, formatGauge, type Gauge } from "../gauge.ts";
+import { MemoryError } from "../memory_errors.ts";
+import { formatSites, type Site, suppressing } from "../sites.ts";
+import { VARIABLE } from "./help.ts";
+import type { Settings } from "./settings.ts";
+
+/** What there is to tell. */
+export interface Report {
+  /** Text for people; "" if there is nothing to tell. */
+  readonly text: string;
+  /** Whether something is out that is not meant to stay, or is damaged. */
+  readonly bad: boolean;
+}
+
+/**
+ * What is out of the ground region `a`, and where it comes from.
+ *
+ * @param library URL of the `mod.ts` that belongs to it
+ * @param unread Whether there may be settings that could not be read
+ */
+export function reportOn(a: AnyAllocator, settings: Settings, library: string, unread: boolean): Report {
+  const { suppress, verbose, every, bytes } = settings, gauge: Gauge = a.gauge();
+  const out = gauge.nalloc !== gauge.nfree || gauge.szalloc !== gauge.szfree;
+  const sites = out ? a.sites() : [], meant = suppressing(suppress);
+  const suppressed = sites.filter(meant), places = merge(sites.filter((site) => !meant(site)), settings);
+  const estimated = every > 1 || bytes > 0 || sites.some(({ count, sampled }) => sampled < count);
+  // If the places are estimates, what they do not add up to may be of any place
+  const leaks = out && (places.length > 0 || suppressed.length === 0);
+  const damage = damageOf(a, settings.calls);
+  const paragraphs: string[] = [], notes: string[] = [];
+
+  if (leaks) {
+    const except = estimated ? [] : suppressed;
+    paragraphs.push(`Leaks at exit: ${stillOut(gauge, except)}`);
+    if (places.length > 0) paragraphs.push(formatSites(places, { sites: settings.sites }));
+
+    if (estimated) {
+      const reads = sites.reduce((sum, { sampled }) => sum + sampled, 0);
+      notes.push(`Places: estimates from ${plural(reads, "recorded block")}; the first line counts all that are out`);
+    }
+  }
+  if (damage !== undefined) paragraphs.push(`Damage at exit: ${damage}`);
+  if (verbose) {
+    if (gauge.nalloc === 0) {
+      notes.push(
+        `Leaks at exit: none, as no allocation was made through ${library} but in regions`,
+        "A program that imports another copy of the library is not seen",
+      );
+    } else if (!leaks) notes.push("Leaks at exit: none");
+    if (gauge.nalloc > 0) notes.push(`In all: ${formatGauge(gauge)}`);
+  }
+  if (suppressed.length > 0 && (verbose || leaks)) notes.push(`Suppressed: ${amountOf(suppressed)}`);
+  for (const pattern of verbose ? suppress : []) {
+    if (!sites.some(suppressing([pattern]))) notes.push(`Suppressed: nothing by ${pattern}`);
+  }
+  if (leaks || damage !== undefined) {
+    if (unread) notes.push(`Settings: ${VARIABLE} was not read, --allow-env=${VARIABLE} would allow it`);
+    if (places.length > settings.sites) notes.push(`All places, with all calls: ${VARIABLE}=all`);
+  }
+  if (notes.length > 0) paragraphs.push(notes.join("\n"));
+  return { text: paragraphs.join("\n\n"), bad: leaks || damage !== undefined };
+}
+
+/** Places as they are to be printed: those that would look the same are one, and calls that are to be left out are. */
+function merge(sites: readonly Site[], { calls, skip }: Settings): Site[] {
+  const merged = new Map<string, Site>();
+  for (const site of sites) {
+    const own = site.frames.filter(({ file }) => !skip.some((part) => file.includes(part)));
+    const frames = (own.length > 0 ? own : site.frames).slice(0, calls), key = frames.map(formatFrame).join("\n");
+    const { count, bytes, sampled } = merged.get(key) ?? { count: 0, bytes: 0, sampled: 0 };
+    merged.set(key, {
+      count: count + site.count,
+      bytes: bytes + site.bytes,
+      sampled: sampled + site.sampled,
+      frames,
+    });
+  }
+  return [...merged.values()].sort((a, b) => b.bytes - a.bytes || b.count - a.count);
+}
+
+/** What is out, but for what is at some sites. */
+function stillOut({ nalloc, nfree, szalloc, szfree }: Gauge, except: readonly Site[]): string {
+  let blocks = nalloc - nfree, bytes = szalloc - szfree;
+  for (const site of except) {
+    blocks -= site.count;
+    bytes -= site.bytes;
+  }
+  return blocks > 0 || (blocks === 0 && bytes > 0)
+    ? `${formatCount(blocks)} of ${formatCount(nalloc)} blocks, ${formatBytes(bytes)}, still out`
+    : `${formatCount(-blocks)} more blocks and ${formatBytes(-bytes)} more came back than went out`;
+}
+
+function amountOf(sites: readonly Site[]): string {
+  let blocks = 0, bytes = 0, exact = true;
+  for (const { count, bytes: size, sampled } of sites) {
+    blocks += count;
+    bytes += size;
+    exact &&= sampled === count;
+  }
+  return `${exact ? "" : "about "}${plural(blocks, "block")}, ${formatBytes(bytes)}, at ${
+    plural(sites.length, "place")
+  }`;
+}
+
+function plural(n: number, what: string): string {
+  return `${formatCount(n)} ${what}${n === 1 ? "" : "s"}`;
+}
+
+/** What has been done to a block, if the stack can tell. */
+function damageOf(a: AnyAllocator, calls: number): string | undefined {
+  if (a.layer.verify === undefined) return undefined;
+  try {
+    a.verify();
+  } catch (e) {
+    if (!(e instanceof MemoryError)) return String(e);
+    // Not where it is found, which is here
+    const [what] = e.message.split("\n"), lines = [`${e.name}: ${what}`];
+    for (const [heading, frames] of [["allocated at", e.allocated], ["freed at", e.freed]] as const) {
+      if (frames.length > 0) lines.push(heading, ...frames.slice(0, calls).map((frame) => `  ${formatFrame(frame)}`));
+    }
+    return lines.join("\n  ");
+  }
+}

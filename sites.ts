@@ -1,0 +1,150 @@
+/**
+ * Sites: the places in a program that blocks were allocated at, and how these print.
+ *
+ * @module
+ */
+
+import { type CallStack, formatFrame, type Frame, framesOf } from "./call_stack.ts";
+import { assertInteger, show } from "./errors.ts";
+import { formatBytes, formatCount } from "./gauge.ts";
+import { advance, fraction } from "./mulberry32.ts";
+
+/** Live blocks that were allocated at the same place. */
+export interface Site {
+  /** Number of blocks. An estimate where `sampled` is less. */
+  readonly count: number;
+  /** Bytes that were asked for. An estimate, likewise. */
+  readonly bytes: number;
+  /** Blocks of which the call stack has been looked at: `count`, unless it is an estimate. */
+  readonly sampled: number;
+  /** The calls that led to the allocation, the user's innermost first. Empty where none was recorded. */
+  readonly frames: readonly Frame[];
+}
+
+/** What is known of where a live block comes from. */
+export interface Origin {
+  /** Size in bytes, as it was asked for. */
+  size: number;
+  /** The call stack of its allocation. */
+  readonly stack: CallStack;
+  /** Number of blocks that it stands for: 1, unless it is a sample. */
+  readonly weight: number;
+}
+
+/** Call stacks that are read for one report. As one takes up to 100 microseconds, it would else take many seconds. */
+const MOST_READ = 1000;
+
+/**
+ * Origins by where they are, those of the most bytes first. If there are very many, those that hold much are looked at
+ * and a random choice of the others, and figures are estimates.
+ *
+ * @param depth Calls that tell a place from another, at most
+ * @param skip Calls in files whose URL contains one of these are left out
+ */
+export function groupBySite(origins: readonly Origin[], depth: number, skip: readonly string[] = []): Site[] {
+  const sites = new Map<string, { count: number; bytes: number; sampled: number; frames: readonly Frame[] }>();
+  const look = ({ size, stack, weight }: Origin, times: number): void => {
+    const frames = framesOf(stack, depth, skip), key = frames.map(formatFrame).join("\n");
+    let site = sites.get(key);
+    if (site === undefined) sites.set(key, site = { count: 0, bytes: 0, sampled: 0, frames });
+    site.count += weight * times;
+    site.bytes += weight * times * size;
+    site.sampled++;
+  };
+  const bytes = origins.reduce((sum, { size, weight }) => sum + weight * size, 0), few = origins.length <= MOST_READ;
+  const others = origins.filter((origin) => {
+    const much = few || origin.weight * origin.size > 2 / MOST_READ * bytes;
+    if (much) look(origin, 1);
+    return !much;
+  });
+  // Of each of so many equal parts one, at random: what alternates would else be one of the two always
+  const parts = Math.min(others.length, MOST_READ - (origins.length - others.length)), each = others.length / parts;
+  for (let i = 0, x = 1; i < parts; i++) look(others[Math.floor((i + fraction(x = advance(x))) * each)], each);
+  return [...sites.values()]
+    .map((site) => ({ ...site, count: Math.round(site.count), bytes: Math.round(site.bytes) }))
+    .sort((a, b) => b.bytes - a.bytes || b.count - a.count);
+}
+
+/** How much of a list of sites is printed. */
+export interface SiteFormat {
+  /** Sites, at most; how many more there are is then told. Default: all. */
+  sites?: number;
+  /** Calls of each site, at most. Default: all. */
+  frames?: number;
+}
+
+/**
+ * Sites for people: each with what it is about and the calls that led to it.
+ *
+ * @example
+ * ```ts
+ * import { formatSites } from "./sites.ts";
+ *
+ * const frames = [{ name: "parse", file: "file:///parser.ts", line: 42, column: 18 }];
+ * formatSites([{ count: 2, bytes: 64, sampled: 2, frames }]);
+ * // "  2 blocks, 64 B, allocated at\n    parse (file:///parser.ts:42:18)"
+ * ```
+ */
+export function formatSites(sites: readonly Site[], options: SiteFormat = {}): string {
+  if (!Array.isArray(sites) || !sites.every((site) => Array.isArray(site?.frames))) {
+    throw new TypeError(`Cannot format as sites: expected an array of sites, got ${show(sites)}`);
+  }
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot format as sites: options must be an object, got ${show(options)}`);
+  }
+  const { sites: most = Infinity, frames: calls = Infinity } = options;
+  if (most !== Infinity) assertInteger("format as sites", "number of sites", most, 0, 2 ** 32);
+  if (calls !== Infinity) assertInteger("format as sites", "number of frames", calls, 0, 2 ** 32);
+  const lines: string[] = [];
+  for (const { count, bytes, sampled, frames } of sites.slice(0, most)) {
+    const blocks = `${formatCount(count)} block${count === 1 ? "" : "s"}`;
+    lines.push(`  ${sampled < count ? "about " : ""}${blocks}, ${formatBytes(bytes)}, allocated at`);
+    if (frames.length === 0) lines.push("    a place that was not recorded");
+    for (const frame of frames.slice(0, calls)) lines.push(`    ${formatFrame(frame)}`);
+  }
+  const more = sites.slice(most);
+  if (more.length > 0) {
+    const blocks = more.reduce((sum, { count }) => sum + count, 0),
+      bytes = more.reduce((sum, { bytes }) => sum + bytes, 0);
+    lines.push(
+      `  and ${formatCount(blocks)} more, ${formatBytes(bytes)}, at ${formatCount(more.length)} other ${
+        more.length === 1 ? "place" : "places"
+      }`,
+    );
+  }
+  return lines.join("\n");
+}
+
+/**
+ * Which sites are meant to stay: a function that says so of a site, from patterns of which one matches the name of a
+ * function or the file of one of its calls.
+ *
+ * @param patterns `fn:` and the name of a function, `file:` and a file, or either without; `*` stands for anything. A
+ *   file may be given by its end: "cache.ts" is "https://example.com/src/cache.ts", too
+ *
+ * @example
+ * ```ts
+ * import { suppressing } from "./sites.ts";
+ *
+ * const meant = suppressing(["fn:intern*", "file:cache.ts"]);
+ * const frames = [{ name: "internName", file: "file:///names.ts", line: 1, column: 1 }];
+ * meant({ count: 1, bytes: 8, sampled: 1, frames });      // true
+ * ```
+ */
+export function suppressing(patterns: readonly string[]): (site: Site) => boolean {
+  if (!Array.isArray(patterns)) {
+    throw new TypeError(`Cannot suppress sites: patterns must be an array of strings, got ${show(patterns)}`);
+  }
+  const tests = patterns.map((pattern) => {
+    const [, kind, glob] = typeof pattern === "string" ? /^\s*(?:(fn|file):)?\s*(.*?)\s*$/.exec(pattern)! : [];
+    if (!glob) {
+      throw new TypeError(
+        `Cannot suppress sites: a pattern must be fn:NAME, file:FILE or either, got ${show(pattern)}`,
+      );
+    }
+    const source = glob.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&")).join(".*");
+    const name = new RegExp(`^(?:.*[. ])?${source}(?: \\[as .*\\])?$`), file = new RegExp(`^(?:file:|.*/)?${source}$`);
+    return (frame: Frame) => kind !== "file" && name.test(frame.name) || kind !== "fn" && file.test(frame.file);
+  });
+  return ({ frames }) => frames.some((frame) => tests.some((test) => test(frame)));
+}
