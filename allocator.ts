@@ -19,6 +19,7 @@ import {
   type StateOf,
   type Window,
 } from "./layer.ts";
+import { isFinding } from "./layers/check.ts";
 import { chunk } from "./layers/chunk.ts";
 import { holds } from "./layers/holds.ts";
 import { nullLayer } from "./layers/system/null.ts";
@@ -180,12 +181,7 @@ export class Allocator<in out S = unknown, in C extends Capability | "get" = any
   /** Closes it: gives everything back to the heap. Its figures can still be read. */
   deinit(): void {
     if (this.#phase !== "open") throw this.#refusal("close");
-    try {
-      this._close();
-    } catch (e) {
-      blame(e, this.deinit);
-      throw e;
-    }
+    this._close(this.deinit);
   }
 
   /** Closes it unless it is closed, for `using`. */
@@ -235,11 +231,16 @@ export class Allocator<in out S = unknown, in C extends Capability | "get" = any
     if (this.#phase === "closed") throw this.#refusal(action);
   }
 
-  /** @internal */
-  _close(): void {
+  /** @internal Closes it. What a layer finds is said of the call of `caller`, not of what that is made of. */
+  _close(caller?: (...args: never[]) => unknown): void {
     this.#phase = "closed";
     this._get = this._put = Allocator.#refuse;
-    this.layer.deinit(this.state);
+    try {
+      this.layer.deinit(this.state);
+    } catch (e) {
+      if (caller !== undefined && isFinding(e)) blame(e, caller);
+      throw e;
+    }
   }
 
   static #refuse(this: AnyAllocator): never {

@@ -16,7 +16,6 @@ import {
   isAlignment,
   NO_WINDOW,
 } from "./allocator.ts";
-import { blame } from "./call_stack.ts";
 import { assertFunction, show } from "./errors.ts";
 import { type Heap, heap as defaultHeap, type Ptr } from "./heap.ts";
 import type { Window } from "./layer.ts";
@@ -81,7 +80,7 @@ export function enter<S, T>(a: Allocator<S>, f: () => T): T {
     closeAfter(a);
     throw e;
   }
-  close(a, enter);
+  a._close(enter);
   return result;
 }
 
@@ -145,12 +144,12 @@ export async function enterAsync<S, T>(a: Allocator<S>, f: () => Promise<T> | T)
   bottom = ambient;
   let result;
   try {
-    result = await atBottom(() => storage.run(a, f));
+    result = await atBottom(() => storage.run(a, async () => await f())); // what is waited for may run only then
   } catch (e) {
     closeAfter(a);
     throw e;
   }
-  close(a, enterAsync);
+  a._close(enterAsync);
   return result;
 }
 
@@ -167,22 +166,27 @@ export function within<T, U>(a: AnyAllocator, f: () => T, done: (outcome: Outcom
   assertFunction("enter a region", "body", f);
   const storage = findTasks();
   a._enter(top());
-  let result: T;
+  if (storage !== undefined && bottom !== ambient) {
+    bottom = ambient; // for good, as in enterAsync
+    if (depth === 0) switchTo(bottom);
+  }
+  let result: T, promise: Promise<Awaited<T>> | undefined;
+  const body = () => {
+    result = serve(a, f);
+    if (isPromise(result)) promise = Promise.resolve(result as Awaited<T>); // what is waited for may run only then
+  };
   try {
-    result = storage === undefined ? serve(a, f) : storage.run(a, () => serve(a, f));
+    if (storage === undefined) body();
+    else storage.run(a, body);
   } catch (error) {
     return done({ threw: true, error });
   }
-  if (!isPromise(result)) return done({ threw: false, value: result as Awaited<T> });
+  if (promise === undefined) return done({ threw: false, value: result! as Awaited<T> });
   if (storage === undefined) {
-    result.then(undefined, () => {});
+    promise.catch(() => {}); // the error below is the one to see
     return done({ threw: true, error: noTasks() });
   }
-  if (bottom !== ambient) {
-    bottom = ambient;
-    if (depth === 0) switchTo(bottom);
-  }
-  return Promise.resolve(result as Awaited<T>).then(
+  return promise.then(
     (value) => done({ threw: false, value }),
     (error) => done({ threw: true, error }),
   );
@@ -357,16 +361,6 @@ function atBottom<T>(f: () => T): T {
   }
 }
 
-/** Closes the allocator of a region. What it finds is said of the call of `caller`, not of what that is made of. */
-function close(a: AnyAllocator, caller: (...args: never[]) => unknown): void {
-  try {
-    a._close();
-  } catch (e) {
-    blame(e, caller);
-    throw e;
-  }
-}
-
 /** Closes the allocator of a region whose body has thrown: that error is the one that comes out. */
 function closeAfter(a: AnyAllocator): void {
   try {
@@ -460,7 +454,8 @@ function settled<T>(action: string, result: T, instead?: string): T {
 }
 
 function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && typeof (value as { then?: unknown }).then === "function";
+  if (typeof value !== "function" && (typeof value !== "object" || value === null)) return false;
+  return typeof (value as { then?: unknown }).then === "function";
 }
 
 function asyncRefusal(action: string, instead?: string): TypeError {

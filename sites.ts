@@ -104,15 +104,23 @@ export function formatSites(sites: readonly Site[], options: SiteFormat = {}): s
   }
   const more = sites.slice(most);
   if (more.length > 0) {
-    const blocks = more.reduce((sum, { count }) => sum + count, 0),
-      bytes = more.reduce((sum, { bytes }) => sum + bytes, 0);
+    const { count, bytes } = totalOf(more), places = more.length === 1 ? "place" : "places";
     lines.push(
-      `  and ${formatCount(blocks)} more, ${formatBytes(bytes)}, at ${formatCount(more.length)} other ${
-        more.length === 1 ? "place" : "places"
-      }`,
+      `  and ${formatCount(count)} more, ${formatBytes(bytes)}, at ${formatCount(more.length)} other ${places}`,
     );
   }
   return lines.join("\n");
+}
+
+/** The figures of some sites, taken together. */
+export function totalOf(sites: readonly Site[]): Pick<Site, "count" | "bytes" | "sampled"> {
+  const total = { count: 0, bytes: 0, sampled: 0 };
+  for (const { count, bytes, sampled } of sites) {
+    total.count += count;
+    total.bytes += bytes;
+    total.sampled += sampled;
+  }
+  return total;
 }
 
 /**
@@ -136,13 +144,13 @@ export function suppressing(patterns: readonly string[]): (site: Site) => boolea
     throw new TypeError(`Cannot suppress sites: patterns must be an array of strings, got ${show(patterns)}`);
   }
   const tests = patterns.map((pattern) => {
-    const [, kind, glob] = typeof pattern === "string" ? /^\s*(?:(fn|file):)?\s*(.*?)\s*$/.exec(pattern)! : [];
+    const [, kind, glob] = typeof pattern === "string" ? /^\s*(?:(fn|file):)?\s*(.*?)\s*$/s.exec(pattern)! : [];
     if (!glob) {
       throw new TypeError(
         `Cannot suppress sites: a pattern must be fn:NAME, file:FILE or either, got ${show(pattern)}`,
       );
     }
-    const source = glob.split("*").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&")).join(".*");
+    const source = glob.split(/\*+/).map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&")).join(".*");
     const name = new RegExp(`^(?:.*[. ])?${source}(?: \\[as .*\\])?$`), file = new RegExp(`^(?:file:|.*/)?${source}$`);
     return (frame: Frame) => kind !== "file" && name.test(frame.name) || kind !== "fn" && file.test(frame.file);
   });

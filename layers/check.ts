@@ -9,6 +9,7 @@
 
 import { formatBytes, formatCount, type Gauge } from "../gauge.ts";
 import { type Gauged, type Kept, layer, type LayerWith, share, type StateOf } from "../layer.ts";
+import { MemoryError } from "../memory_errors.ts";
 import { formatSites, type Site, type SiteFormat } from "../sites.ts";
 
 /** State of {@linkcode check}: that of the layer below. */
@@ -30,11 +31,8 @@ export class LeakError extends Error {
   /** A leak of what these figures say is out, allocated at these places. */
   constructor(gauge: Gauge, sites: readonly Site[] = []) {
     const blocks = gauge.nalloc - gauge.nfree, bytes = gauge.szalloc - gauge.szfree;
-    const what = blocks > 0 || (blocks === 0 && bytes > 0)
-      ? `${formatCount(blocks)} of ${formatCount(gauge.nalloc)} blocks, ${formatBytes(bytes)}, still out`
-      : `${formatCount(-blocks)} more blocks and ${formatBytes(-bytes)} more came back than went out`;
     const where = sites.length > 0 ? `\n${formatSites(sites, IN_MESSAGE)}` : "";
-    super(`Cannot close as free of leaks: ${what}${where}`);
+    super(`Cannot close as free of leaks: ${formatOut(gauge)}${where}`);
     this.name = "LeakError";
     this.gauge = gauge;
     this.blocks = blocks;
@@ -46,6 +44,21 @@ export class LeakError extends Error {
   get sites(): readonly Site[] {
     return this.#sites;
   }
+}
+
+/** What is out, for people: "2 of 3 blocks, 48 B, still out". @internal */
+export function formatOut({ nalloc, nfree, szalloc, szfree }: Gauge): string {
+  const blocks = nalloc - nfree, bytes = szalloc - szfree;
+  if (blocks > 0) return `${formatCount(blocks)} of ${formatCount(nalloc)} blocks, ${formatBytes(bytes)}, still out`;
+  const what = blocks === 0
+    ? `as many blocks came back as went out, but ${formatBytes(Math.abs(bytes))} ${bytes > 0 ? "less" : "more"}`
+    : `${formatCount(-blocks)} more block${blocks === -1 ? "" : "s"} and ${formatBytes(-bytes)} more came back than went out`;
+  return `${what}: debug finds what was freed twice, or with a wrong size`;
+}
+
+/** Whether an error is what a layer has found in a program, and not a mistake of the layer's own. @internal */
+export function isFinding(error: unknown): error is LeakError | MemoryError {
+  return error instanceof LeakError || error instanceof MemoryError;
 }
 
 /**

@@ -33,11 +33,6 @@ export interface Quarantine {
 /** Words in a queue at first. */
 export const FIRST_WORDS = 64;
 
-/** The address of a block, of what stands for it in the queue. */
-export function addressOf(key: number): Ptr {
-  return key - key % 2;
-}
-
 /** Makes room behind the last block: in front of the first there is some, or in a queue that is twice as long. */
 export function makeRoom(q: Quarantine): void {
   const { queue, head, tail } = q, words = tail - head;
@@ -50,5 +45,5 @@ export function makeRoom(q: Quarantine): void {
 
 /** The addresses of the blocks that are held back, the first in first. */
 export function* held({ queue, head, tail }: Quarantine): Generator<Ptr> {
-  for (let i = head; i < tail; i += 2) yield addressOf(queue[i]);
+  for (let i = head; i < tail; i += 2) yield queue[i] - queue[i] % 2;
 }

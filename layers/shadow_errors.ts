@@ -81,7 +81,7 @@ export function blockNear(
   open: readonly State[],
   closed: readonly Closed[],
 ): Block | undefined {
-  const what = memory.at(p), outside = what === FENCE, live = what === UNWRITTEN;
+  const what = memory.at(p), outside = what === FENCE, live = what === UNWRITTEN || outside;
   // In front of a block that is aligned to more than 16, there may be more than a fence
   for (const q of outside ? [p, memory.findOther(p, size)] : [p]) {
     // A block may lie in one of an allocator outside, and where others have lain before

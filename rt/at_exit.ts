@@ -35,7 +35,7 @@ export function atExit(f: () => number): void {
 
 /** There, `Deno.exit` brings "unload" only, `process.exit` "exit" before it, and the end of a program "exit" after it. */
 function atExitOfDeno(call: (code: unknown) => void): void {
-  let idle = false, exiting = false, unloaded = false;
+  let idle = false, exiting = false, unloading = false, unloaded = false;
   const unload = () => {
     unloaded = true;
     const goesOn = idle && !exiting && process !== undefined && process.listenerCount("exit") > 0;
@@ -43,6 +43,7 @@ function atExitOfDeno(call: (code: unknown) => void): void {
   };
 
   const { addEventListener, removeEventListener } = globalThis;
+  addEventListener("unload", () => unloading = true); // the first
   addEventListener("unload", unload);
   globalThis.addEventListener = (...args: Parameters<typeof addEventListener>) => {
     addEventListener.apply(globalThis, args);
@@ -61,7 +62,9 @@ function atExitOfDeno(call: (code: unknown) => void): void {
     const { exit } = deno;
     deno.exit = (code) => {
       exiting = true;
-      return exit(code);
+      if (!unloading) return exit(code);
+      call(code); // no other listener is called any more
+      return exit(code || deno.exitCode);
     };
   }
 }

@@ -7,8 +7,9 @@
 import type { AnyAllocator } from "../allocator.ts";
 import { formatFrame } from "../call_stack.ts";
 import { formatBytes, formatCount, formatGauge, type Gauge } from "../gauge.ts";
+import { formatOut } from "../layers/check.ts";
 import { MemoryError } from "../memory_errors.ts";
-import { formatSites, type Site, suppressing } from "../sites.ts";
+import { formatSites, type Site, suppressing, totalOf } from "../sites.ts";
 import { VARIABLE } from "./help.ts";
 import type { Settings } from "./settings.ts";
 
@@ -38,12 +39,11 @@ export function reportOn(a: AnyAllocator, settings: Settings, library: string, u
   const paragraphs: string[] = [], notes: string[] = [];
 
   if (leaks) {
-    const except = estimated ? [] : suppressed;
-    paragraphs.push(`Leaks at exit: ${stillOut(gauge, except)}`);
+    paragraphs.push(`Leaks at exit: ${formatOut(estimated ? gauge : without(gauge, suppressed))}`);
     if (places.length > 0) paragraphs.push(formatSites(places, { sites: settings.sites }));
-
-    if (estimated) {
-      const reads = sites.reduce((sum, { sampled }) => sum + sampled, 0);
+    const reads = totalOf(sites).sampled;
+    if (estimated && reads === 0) notes.push("Places: none of these blocks has been recorded; every=1 records all");
+    else if (estimated) {
       notes.push(`Places: estimates from ${plural(reads, "recorded block")}; the first line counts all that are out`);
     }
   }
@@ -86,28 +86,15 @@ function merge(sites: readonly Site[], { calls, skip }: Settings): Site[] {
   return [...merged.values()].sort((a, b) => b.bytes - a.bytes || b.count - a.count);
 }
 
-/** What is out, but for what is at some sites. */
-function stillOut({ nalloc, nfree, szalloc, szfree }: Gauge, except: readonly Site[]): string {
-  let blocks = nalloc - nfree, bytes = szalloc - szfree;
-  for (const site of except) {
-    blocks -= site.count;
-    bytes -= site.bytes;
-  }
-  return blocks > 0 || (blocks === 0 && bytes > 0)
-    ? `${formatCount(blocks)} of ${formatCount(nalloc)} blocks, ${formatBytes(bytes)}, still out`
-    : `${formatCount(-blocks)} more blocks and ${formatBytes(-bytes)} more came back than went out`;
+/** Figures as they would be if what is at some sites had been freed. */
+function without(gauge: Gauge, sites: readonly Site[]): Gauge {
+  const { count, bytes } = totalOf(sites);
+  return { ...gauge, nfree: gauge.nfree + count, szfree: gauge.szfree + bytes };
 }
 
 function amountOf(sites: readonly Site[]): string {
-  let blocks = 0, bytes = 0, exact = true;
-  for (const { count, bytes: size, sampled } of sites) {
-    blocks += count;
-    bytes += size;
-    exact &&= sampled === count;
-  }
-  return `${exact ? "" : "about "}${plural(blocks, "block")}, ${formatBytes(bytes)}, at ${
-    plural(sites.length, "place")
-  }`;
+  const { count, bytes, sampled } = totalOf(sites), about = sampled < count ? "about " : "";
+  return `${about}${plural(count, "block")}, ${formatBytes(bytes)}, at ${plural(sites.length, "place")}`;
 }
 
 function plural(n: number, what: string): string {

@@ -5,6 +5,7 @@
  */
 
 import { formatFrame, type Frame } from "../call_stack.ts";
+import { show } from "../errors.ts";
 import { formatCount } from "../gauge.ts";
 import { LeakError } from "../layers/check.ts";
 import { formatSites, type Site, type SiteFormat } from "../sites.ts";
@@ -118,11 +119,22 @@ function linesOf(group: readonly Problem[], report: SiteFormat): string[] {
     ? formatSites(example.sites, report)
     : example.error instanceof LeakError
     ? example.error.message.replace(/^Cannot .*?: /, "")
-    : example.error === undefined
-    ? ""
-    : String(example.error);
+    : kind === "swallow"
+    ? "if it can do without, the option swallow: true says so"
+    : "error" in example
+    ? textOf(example.error)
+    : "";
   if (text !== "") lines.push(...text.split("\n").slice(0, MOST_LINES).map((line) => `    ${line.trimEnd()}`));
   return lines;
+}
+
+/** What was thrown, for people, whatever it is. */
+function textOf(error: unknown): string {
+  try {
+    return String(error);
+  } catch {
+    return show(error);
+  }
 }
 
 function plural(n: number, what: string): string {

@@ -104,10 +104,11 @@ export class Sweep {
     this.#assertClean(second);
     const runs = Math.min(most, allocations), problems: Problem[] = [];
     if (second.gets !== allocations) {
+      const hint = second.gets < allocations ? ": what the body makes once and keeps is to be made before it" : "";
       const error = new Error(
-        `${formatCount(allocations)} allocations in the first run, ${formatCount(second.gets)} in the second`,
+        `${formatCount(allocations)} allocations in the first run, ${formatCount(second.gets)} in the second${hint}`,
       );
-      throw moveTo(this.#place, new FailuresError([problem(0, "nondeterminism", error)], allocations, 0));
+      throw moveTo(this.#place, new FailuresError([problem(0, "nondeterminism", error)], allocations, 0), true);
     }
     const repeated = new Map<string, number>(), progress = new Progress();
     for (let i = 0; i < runs; i++) {
@@ -122,7 +123,7 @@ export class Sweep {
     }
     progress.done();
     if (problems.length > 0) {
-      throw moveTo(this.#place, new FailuresError(problems, allocations, runs, this.#wanted.report));
+      throw moveTo(this.#place, new FailuresError(problems, allocations, runs, this.#wanted.report), true);
     }
   }
 
@@ -177,10 +178,18 @@ function compare(before: readonly Problem[], after: readonly Problem[]): Problem
   });
 }
 
-/** An error and its causes. */
+/** An error, its causes, and those that an `AggregateError` is made of, as far as they can be read. */
 function causes(error: unknown): unknown[] {
-  const all = new Set<unknown>();
-  for (let e = error; e !== undefined && e !== null && !all.has(e); e = (e as { cause?: unknown }).cause) all.add(e);
+  const all = new Set([error]);
+  try {
+    for (const e of all) { // those that are added meanwhile, too
+      if (e === undefined || e === null) continue;
+      all.add((e as { cause?: unknown }).cause);
+      if (e instanceof AggregateError) for (const one of e.errors) all.add(one);
+    }
+  } catch {
+    // It defends itself
+  }
   return [...all];
 }
 
@@ -188,16 +197,13 @@ function causes(error: unknown): unknown[] {
 export function drive<T>(runs: Generator<T | Promise<T>, void, T>): void | Promise<void> {
   let step = runs.next();
   while (!step.done) {
-    if (isPromise(step.value)) return driveAsync(runs, step.value);
+    if (step.value instanceof Promise) return driveAsync(runs, step.value);
     step = runs.next(step.value);
   }
 }
 
-async function driveAsync<T>(runs: Generator<T | Promise<T>, void, T>, first: PromiseLike<T>): Promise<void> {
+async function driveAsync<T>(runs: Generator<T | Promise<T>, void, T>, first: Promise<T>): Promise<void> {
   let step = runs.next(await first);
   while (!step.done) step = runs.next(await step.value);
 }
 
-function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof (value as Partial<PromiseLike<T>>).then === "function";
-}

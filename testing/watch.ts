@@ -8,13 +8,11 @@ import type { AnyAllocator } from "../allocator.ts";
 import { blame, type CallStack, formatFrame } from "../call_stack.ts";
 import { show } from "../errors.ts";
 import { type AnyLayer, type Gauged, isLayer } from "../layer.ts";
-import { check, LeakError } from "../layers/check.ts";
+import { check, isFinding, LeakError } from "../layers/check.ts";
 import { general } from "../layers/ready.ts";
 import { stats } from "../layers/stats.ts";
 import { trace, type TraceOptions } from "../layers/trace.ts";
-import { MemoryError } from "../memory_errors.ts";
-import { formatSites, type Site, type SiteFormat, suppressing } from "../sites.ts";
-import { FailuresError } from "./failures_error.ts";
+import { formatSites, type Site, type SiteFormat, suppressing, totalOf } from "../sites.ts";
 
 /** How a test is watched for leaks: `depth`, `every`, `bytes` and `skip` as `trace` takes them. */
 export interface WatchOptions extends TraceOptions {
@@ -36,9 +34,6 @@ export interface Watch {
   readonly suppressed: ((site: Site) => boolean) | undefined;
   readonly report: SiteFormat | undefined;
 }
-
-/** Errors that are no more than what can be read of them. */
-const MOVABLE = [LeakError, MemoryError, FailuresError];
 
 const OPTIONS: readonly string[] = ["stack", "depth", "every", "bytes", "skip", "suppress", "report"];
 
@@ -113,26 +108,22 @@ function leakOf(
     if (top.nalloc - top.nfree === found.blocks && top.szalloc - top.szfree === found.bytes) sites = layer.sites(state);
   }
   if (suppressed !== undefined) {
-    const meant = sites.filter(suppressed), blocks = sum(meant, "count"), bytes = sum(meant, "bytes");
+    const meant = sites.filter(suppressed), { count, bytes, sampled } = totalOf(meant), exact = count === sampled;
     sites = sites.filter((site) => !suppressed(site));
-    const exact = meant.every(({ count, sampled }) => count === sampled);
-    if (meant.length > 0 && sites.length === 0 && (!exact || (blocks === found.blocks && bytes === found.bytes))) {
+    if (meant.length > 0 && sites.length === 0 && (!exact || (count === found.blocks && bytes === found.bytes))) {
       return undefined;
     }
     // Of a sample, no more than what is left of it is known
+    const left = totalOf(sites);
     gauge = {
       ...gauge,
-      nfree: exact ? gauge.nfree + blocks : gauge.nalloc - sum(sites, "count"),
-      szfree: exact ? gauge.szfree + bytes : gauge.szalloc - sum(sites, "bytes"),
+      nfree: exact ? gauge.nfree + count : gauge.nalloc - left.count,
+      szfree: exact ? gauge.szfree + bytes : gauge.szalloc - left.bytes,
     };
   }
   const leak = new LeakError(gauge, sites);
   if (report !== undefined && sites.length > 0) leak.message = `${headline(leak)}\n${formatSites(sites, report)}`;
   return leak;
-}
-
-function sum(sites: readonly Site[], figure: "count" | "bytes"): number {
-  return sites.reduce((sum, site) => sum + site[figure], 0);
 }
 
 /** What an error says in its first line. */
@@ -158,16 +149,13 @@ export function placeOf(of: (...args: never[]) => unknown): CallStack {
 const taken: WeakSet<CallStack> = new WeakSet();
 
 /**
- * An error of the library as if it had been made at a place, which can be taken once; after that, at none. For what
- * called a test is a runtime, which is of no interest, and call stacks cannot be written but by making an error.
+ * An error that is no more than what can be read of it, as if it had been made at a place, which can be taken once; after
+ * that, at none. For what called a test is a runtime, which is of no interest, and call stacks cannot be written but by
+ * making an error. Others are left as they are.
  */
-export function moveTo(
-  place: CallStack,
-  found: unknown,
-  movable: boolean = MOVABLE.some((of) => found instanceof of),
-): unknown {
-  if (!(found instanceof Error)) return found;
-  if (taken.has(place) || !movable) {
+export function moveTo(place: CallStack, found: unknown, movable: boolean = isFinding(found)): unknown {
+  if (!(found instanceof Error) || !movable) return found;
+  if (taken.has(place)) {
     displace(found);
     return found;
   }
@@ -199,15 +187,23 @@ export function bring(found: unknown, error: unknown, place: CallStack): void {
     found.message = found.message.replace(/^Cannot .*?: /, "Besides the error above, and perhaps because of it: ");
   }
   found = moveTo(place, found);
+  if (!becomesCause(found, error)) console.error(found);
+}
+
+/** Makes an error the last of the causes of another, if that has such a place. */
+function becomesCause(found: unknown, error: unknown): boolean {
   const seen = new Set<unknown>();
   let last = error;
-  while (last instanceof Error && last.cause !== undefined && !seen.has(last)) {
-    seen.add(last);
-    last = last.cause;
+  try {
+    while (last instanceof Error && last.cause !== undefined && !seen.has(last)) {
+      seen.add(last);
+      last = last.cause;
+    }
+    const cause = { value: found, writable: true, configurable: true, enumerable: false };
+    return last instanceof Error && last.cause === undefined && Reflect.defineProperty(last, "cause", cause);
+  } catch {
+    return false; // it defends itself
   }
-  const cause = { value: found, writable: true, configurable: true, enumerable: false };
-  if (last instanceof Error && last.cause === undefined && Reflect.defineProperty(last, "cause", cause)) return;
-  console.error(found);
 }
 
 /** Throws unless `f` can be run in a region: a generator function would run after it. */

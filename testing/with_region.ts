@@ -7,7 +7,7 @@
 import { type AnyAllocator, init } from "../allocator.ts";
 import { show } from "../errors.ts";
 import type { AnyLayer } from "../layer.ts";
-import { LeakError } from "../layers/check.ts";
+import { isFinding, LeakError } from "../layers/check.ts";
 import { begin, end } from "../region.ts";
 import { displace, findings, headline, mostOf, watch, type WatchOptions } from "./watch.ts";
 
@@ -94,7 +94,7 @@ export function withRegion(
     if (found instanceof LeakError && passed(this, args[0]) !== true) {
       console.error(`LeakError: ${headline(found)}${mostOf(found)}`);
     }
-    displace(found);
+    if (isFinding(found)) displace(found);
     throw found;
   };
   register?.beforeEach(beforeEach);

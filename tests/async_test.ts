@@ -186,6 +186,13 @@ Deno.test("async: an allocator serves one region at a time, once", async () => {
   assertStrictEquals(top(), ground());
 });
 
+Deno.test("async: what is waited for only through its \"then\" runs in the region, too", async () => {
+  const before = count(ground()), a = arena();
+  const lazy = { then: (done: (p: number) => void) => done(bytealloc(10)) };
+  assert(await enterAsync(a, () => lazy as unknown as Promise<number>) > 0);
+  assertEquals([count(ground()), a.gauge().nalloc], [before, 1]);
+});
+
 Deno.test("async: allocating after the region was closed is a clear error", async () => {
   for (const others of [false, true]) {
     const stop = Promise.withResolvers<void>();

@@ -22,6 +22,7 @@ import {
   trace,
 } from "../mod.ts";
 import { parseCallStack } from "../call_stack.ts";
+import { leakFree } from "../testing/mod.ts";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "./assert.ts";
 import { assertAllFree, freshHeap } from "./kit.ts";
 
@@ -74,6 +75,27 @@ Deno.test("blame: it does not matter in which order check, trace and stats are",
     assertEquals([e.blocks, e.bytes], [1, 10]);
     assertEquals(leaks(e), i === 2 ? [] : [["leak", 1, 10]]); // a check below trace does not see it
     assertEquals(a.sites()[0].frames[0].name, "leak");
+  }
+});
+
+Deno.test("blame: an error that is no finding of a layer's, but a mistake in it, keeps its own call stack", () => {
+  const base = mmap(freshHeap());
+  const mistaken = {
+    ...base,
+    deinit: function mistake(s: ReturnType<typeof base.init>) {
+      base.deinit(s);
+      throw new TypeError("a mistake");
+    },
+  };
+  for (
+    const close of [
+      () => enter(init(mistaken), () => {}),
+      () => init(mistaken).deinit(),
+      leakFree(() => {}, mistaken),
+    ]
+  ) {
+    const e = assertThrows(close, TypeError, "a mistake");
+    assert(parseCallStack(e.stack!).some(({ name }) => name.includes("mistake")), e.stack);
   }
 });
 

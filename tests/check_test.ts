@@ -39,13 +39,17 @@ Deno.test("check: more coming back than went out is no less an error", () => {
   const a = init(ours), p = a.get(100);
   a.put(p, 100);
   a.put(p, 100);
-  assertStringIncludes(assertThrows(() => a.deinit(), LeakError).message, "1 more blocks and 100 B more came back");
+  assertStringIncludes(assertThrows(() => a.deinit(), LeakError).message, "1 more block and 100 B more came back");
   const b = init(ours);
   b.put(b.get(100), 99);
-  assertEquals(assertThrows(() => b.deinit(), LeakError).bytes, 1);
+  const less = assertThrows(() => b.deinit(), LeakError), odd = "debug finds what was freed twice, or with a wrong size";
+  assertEquals(less.bytes, 1);
+  assertStringIncludes(less.message, `: as many blocks came back as went out, but 1 B less: ${odd}`);
   const c = init(ours);
   c.put(c.get(100), 101);
-  assertEquals(assertThrows(() => c.deinit(), LeakError).bytes, -1);
+  const more = assertThrows(() => c.deinit(), LeakError);
+  assertEquals(more.bytes, -1);
+  assertStringIncludes(more.message, `: as many blocks came back as went out, but 1 B more: ${odd}`);
 });
 
 Deno.test("check: comes out of enter, unless the body threw", () => {
@@ -140,7 +144,8 @@ Deno.test("check: without trace there are no sites, and the message is as short 
   assertEquals([more.blocks, more.bytes], [-1000, -100]);
   assertStrictEquals(
     more.message,
-    "Cannot close as free of leaks: 1,000 more blocks and 100 B more came back than went out",
+    "Cannot close as free of leaks: 1,000 more blocks and 100 B more came back than went out: " +
+      "debug finds what was freed twice, or with a wrong size",
   );
 });
 

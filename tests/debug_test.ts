@@ -198,6 +198,10 @@ test("what was a block, and is in another now", () => {
   refused(a, () => a.put(blocks[5], 100), InteriorFreeError, `inside the block of 1,500 B at ${big}`);
   a.put(big, 1500);
   refused(a, () => a.put(blocks[5], 100), DoubleFreeError, "the block of 100 B");
+  const small = [1, 2, 3, 4].map(() => a.get(100));
+  assert(small[3] > big && small[3] < big + 1500);
+  refused(a, () => a.put(small[3] + 1, 100), InteriorFreeError, "1 byte inside the block of 100 B");
+  for (const p of small) a.put(p, 100);
   a.deinit();
   assertAllFree(heap);
 });
@@ -269,6 +273,21 @@ for (const [action, look] of Object.entries(LOOKS)) {
     }
   });
 }
+
+test("any byte of a fence, at any size", () => {
+  const { heap, a } = over({ depth: 0 });
+  for (let size = 0; size < 34; size++) {
+    const p = a.get(size);
+    for (let at = p - 16; at < endOf(p, size); at++) {
+      if (at >= p && at < p + size) continue;
+      heap.u8[at] ^= 1;
+      refused(a, () => a.put(p, size), at < p ? UnderrunError : OverrunError, `at offset ${at - p}: fc`);
+    }
+    a.put(p, size);
+  }
+  a.deinit();
+  assertAllFree(heap);
+});
 
 test("how much has been overwritten, and with what", () => {
   const { heap, a } = over(), p = a.get(5);
@@ -796,6 +815,13 @@ Deno.test("debug: its book takes any address, and knows what it was told", () =>
     none++;
   }
   assert(none > 2900 && rowFor(b, 16) % 1024 === 1);
+});
+
+Deno.test("debug: of blocks that an address has been in, the live one is named", () => {
+  const s = { ...debug(mmap()).init(), base: undefined } as State;
+  enterInto(s, { p: 160, size: 500, prefix: 16, state: 2 });
+  enterInto(s, { p: 320, size: 16, prefix: 16, state: 1 });
+  assertEquals([blockAt(s, 325)!.address, blockAt(s, 305)!.address, blockAt(s, 360)!.address], [320, 320, 160]);
 });
 
 Deno.test("debug: its book takes a quarter of the memory that blocks start in", () => {

@@ -101,6 +101,7 @@ Deno.test("failuresOf: an out-of-memory that is swallowed", () => {
     e.message,
     "3 runs returned as if nothing had happened: the first is that in which allocation 1",
   );
+  assertStringIncludes(e.message, "\n    if it can do without, the option swallow: true says so");
   failuresOf(swallows, { swallow: true })();
 });
 
@@ -126,6 +127,48 @@ Deno.test("failuresOf: another error than that memory has run out", () => {
   const ring = new Error("ring");
   ring.cause = ring;
   assertEquals(findings(body(() => ring)).problems[0].kind, "error");
+});
+
+Deno.test("failuresOf: errors of many, and errors that are hard to read", () => {
+  const body = (f: (e: unknown) => unknown) => () => {
+    try {
+      bytefree(std.bytealloc(8), 8);
+    } catch (e) {
+      throw f(e);
+    }
+  };
+  // As Promise.any makes them
+  failuresOf(body((e) => new AggregateError([new Error("x"), new Error("y", { cause: e })], "all failed")))();
+  assertEquals(findings(body(() => new AggregateError([1, undefined, null]))).problems[0].kind, "error");
+  const trap = () => {
+    throw new Error("a trap");
+  };
+  const untold = [
+    Object.create(null),
+    Object.defineProperty(new Error("a"), "cause", { get: trap }),
+    { toString: trap },
+    Symbol("s"),
+    null,
+  ];
+  for (const error of untold) {
+    const e = findings(body(() => error));
+    assertEquals(e.problems.map(({ kind, error }) => [kind, error]), [["error", error]]);
+  }
+});
+
+Deno.test("failuresOf: what a body keeps from run to run is told of", () => {
+  let kept = 0;
+  const lazy = () => {
+    kept ||= std.bytealloc(64);
+    careful(2);
+  };
+  assertThrows(failuresOf(lazy), LeakError, "1 of 3 blocks, 64 B, still out");
+  kept = 0;
+  const e = findings(lazy, { suppress: ["fn:lazy"] });
+  assertStringIncludes(
+    e.message,
+    "3 allocations in the first run, 2 in the second: what the body makes once and keeps is to be made before it",
+  );
 });
 
 Deno.test("failuresOf: another error and a leak are two problems", () => {

@@ -98,6 +98,41 @@ Deno.test("leakFree: synchronous for a synchronous body, otherwise a promise", a
   assertEquals(await leakFree(() => thenable)(), 4 as never);
 });
 
+Deno.test("leakFree: what a body returns is asked for its promise in the region", async () => {
+  const { nalloc } = ground().gauge();
+  const then = (done: (n: number) => void) => done(bytealloc(10));
+  // A query, for instance, which begins when somebody waits for it, and may be called as well
+  for (const lazy of [{ then }, Object.assign(() => {}, { then })]) {
+    const e = await assertRejects(leakFree(async () => await (lazy as unknown as Promise<number>)), LeakError);
+    const f = await assertRejects(leakFree(() => lazy as unknown as Promise<number>), LeakError);
+    assertEquals([e.bytes, f.bytes], [10, 10]);
+  }
+  const mine = new Error("mine");
+  const e = thrown(leakFree(() => {
+    bytealloc(7);
+    return {
+      get then(): unknown {
+        throw mine;
+      },
+    };
+  }));
+  assert(e === mine && (mine.cause as LeakError).bytes === 7);
+  assertEquals(ground().gauge().nalloc, nalloc);
+});
+
+Deno.test("leakFree: what goes on after a synchronous body has returned is told that its region is closed", async () => {
+  // In a process of its own, in which no other body has been asynchronous before
+  const program = `
+    import { bytealloc, ground } from "${new URL("../mod.ts", import.meta.url)}";
+    import { leakFree } from "${new URL("../testing/mod.ts", import.meta.url)}";
+    leakFree(() => {
+      Promise.resolve().then(() => bytealloc(10)).catch((e) => console.log(e.message.slice(-18), ground().gauge().nalloc));
+    })();
+    bytealloc(1);`;
+  const { text } = await output(Deno.execPath(), "eval", "--no-check", program);
+  assertEquals(text.trim(), "it has been closed 1");
+});
+
 Deno.test("leakFree: an asynchronous body keeps its region across every await", async () => {
   const { nalloc } = ground().gauge();
   await leakFree(async () => {
@@ -220,6 +255,25 @@ Deno.test("leakFree: an error that comes without a leak is left alone", () => {
   }));
   assert(e === mine);
   assert(!("cause" in mine));
+});
+
+Deno.test("leakFree: an error that defends itself comes out, and the leak is printed", () => {
+  const { get } = { get: () => fail("a trap") };
+  const errors = [
+    Object.defineProperty(new Error("a"), "cause", { get }),
+    new Proxy(new Error("b"), { defineProperty: get, get, getPrototypeOf: get }),
+  ];
+  for (const error of errors) {
+    let e: unknown;
+    const lines = printed(() =>
+      e = thrown(leakFree(() => {
+        leakTwice(4);
+        throw error;
+      }))
+    );
+    assert(e === error);
+    assertEquals(lines.length, 1);
+  }
 });
 
 Deno.test("leakFree: where a leak cannot come with an error, it is printed", () => {

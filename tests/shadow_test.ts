@@ -348,6 +348,10 @@ Deno.test("shadow: what is written through std may look like what has not been",
       std.htput(table, last, last - i);
       assertEquals([std.htget(table, last), std.htget(table, i)], [last - i, last]);
     }
+    const structs = std.mkht(std.u8, std.struct({ x: std.u64 }));
+    for (let i = 0; i < 20; i++) std.htput(structs, i, { x: last });
+    for (let i = 0; i < 20; i++) assertEquals(std.htget(structs, i), { x: last });
+    std.htfree(structs);
     assert(std.htdel(table, last));
     assertEquals(std.htkeys(table).length, 40);
     bytefree(q, 10_000);
@@ -738,6 +742,7 @@ Deno.test("shadow: what a block gives back as it shrinks may be somebody else's"
     const theirs = Array.from({ length: 50 }, () => both.get(1000));
     assert(theirs.some((q) => q > p && q < p + 100_000));
     for (const q of theirs) {
+      std.u32.load(heap, q + 8); // as it is
       std.u32.store(heap, q, 1);
       both.put(q, 1000);
     }
@@ -892,6 +897,36 @@ Deno.test("shadow: regions in regions", () => {
       assertEquals([...s], [1]);
       assertCaught(OutOfBoundsError, () => std.u8.load(heap, s.ptr + 5000));
     });
+  });
+});
+
+Deno.test("shadow: of blocks in blocks, and where others were, the right one is told", () => {
+  const blockOf = (kind: Kind, p: number) => assertCaught(kind, () => std.u8.load(heap, p)).block;
+  const outer = shadow(bonwick(mmap()), { quarantine: 0 });
+  enter(init(outer), () => {
+    const inner = init(shadow(pipe(), { quarantine: 200 })), p = inner.get(100);
+    assertEquals(blockOf(UninitialisedError, p), { address: p, size: 100 });
+    assertEquals(blockOf(OutOfBoundsError, p + 100), { address: p, size: 100 });
+    inner.put(p, 100);
+    assertEquals(blockOf(UseAfterFreeError, p + 5), { address: p, size: 100 });
+    assertEquals(blockOf(UseAfterFreeError, p + 100), { address: p, size: 100 });
+    inner.put(inner.get(150), 150); // out of the quarantine
+    const q = bytealloc(132);
+    assertEquals(q, p - FENCE);
+    assertEquals(blockOf(UninitialisedError, p), { address: q, size: 132 });
+    bytefree(q, 132);
+    inner.deinit();
+    // The same place in one allocator after the other
+    const places = [100, 200].map((size) => {
+      const a = init(shadow(chunk(mmap(), 65536))), p = a.get(size);
+      a.deinit();
+      return p;
+    });
+    assertEquals(places[0], places[1]);
+    assertEquals(blockOf(UseAfterFreeError, places[0]), { address: places[0], size: 200 });
+    const r = bytealloc(3000);
+    bytefree(r, 3000);
+    assertEquals(blockOf(UseAfterFreeError, r + 3000), { address: r, size: 3000 });
   });
 });
 

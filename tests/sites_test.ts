@@ -157,6 +157,15 @@ Deno.test("sites: a pattern without fn or file is either, one with is only that"
   assertEquals([byName, byFile].map(suppressing(["*"])), [true, true]);
 });
 
+Deno.test("sites: patterns that are odd, or that take an expression for ever", () => {
+  const at = (name: string) => site(1, 1, frame(name));
+  assert(suppressing(["fn:a\nb"])(at("a\nb")));
+  assert(!suppressing(["fn:a\nb"])(at("a")));
+  assert(suppressing(["**"])(at("f")));
+  const stars = "*".repeat(40);
+  assertEquals(["y", "z"].map((end) => suppressing([`fn:${stars}z`])(at("x".repeat(100) + end))), [false, true]);
+});
+
 Deno.test("sites: what is special in a regular expression is not in a pattern", () => {
   const at = (name: string) => site(1, 1, frame(name));
   assert(suppressing(["fn:f(x)[0]$^+?|{2}\\"])(at("f(x)[0]$^+?|{2}\\")));

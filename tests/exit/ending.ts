@@ -51,6 +51,12 @@ switch (how) {
     globalThis.onunload = () => bytefree(p, 100);
     Deno.exit(0);
     break;
+  case "in unload":
+    addEventListener("unload", () => Deno.exit(0));
+    break;
+  case "in unload, by process":
+    addEventListener("unload", () => process.exit(0));
+    break;
   // The end is put off once, and then comes by another way
   case "put off":
     process.on("exit", () => {});
