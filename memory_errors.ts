@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type CallStack, formatFrame, type Frame, framesOf } from "./call_stack.ts";
+import { type CallStack, formatFrame, type Frame, framesOf, withStackLimit } from "./call_stack.ts";
 import { formatBytes } from "./gauge.ts";
 import type { Ptr } from "./heap.ts";
 
@@ -23,8 +23,8 @@ export interface BlockHistory {
 /** Calls in a message, of each call stack: what can be taken in at a glance. */
 const IN_MESSAGE = 3;
 
-/** Calls of the call stacks that an error has, at most. */
-const MOST_FRAMES = 32;
+/** Calls of each call stack that an error has, and of its own, at most. */
+const IN_ERROR = 32;
 
 /** Something that a program must not do with memory. */
 export class MemoryError extends Error {
@@ -46,7 +46,7 @@ export class MemoryError extends Error {
    * @param found Whether it has been done some time before, nobody knows where. Default false
    */
   constructor(what: string, address: Ptr, block?: BlockHistory, now?: CallStack, found = false) {
-    const frames = (stack: CallStack | undefined) => stack === undefined ? [] : framesOf(stack, MOST_FRAMES);
+    const frames = (stack: CallStack | undefined) => stack === undefined ? [] : framesOf(stack, IN_ERROR);
     const allocated = frames(block?.allocated), freed = frames(block?.freed);
     super(
       what + part(found ? "found at" : "at", frames(now)) + part("allocated at", allocated) + part("freed at", freed),
@@ -107,11 +107,7 @@ export function blockText({ address, size }: { address: Ptr; size: number }): st
 
 /** Gives an error so many calls that the user's are among them: up to a dozen of the library's come first. */
 function reachUser(error: MemoryError, constructor: typeof MemoryError): void {
-  if (typeof Error.captureStackTrace !== "function") return;
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = Math.max(limit, MOST_FRAMES);
-  Error.captureStackTrace(error, constructor);
-  Error.stackTraceLimit = limit;
+  withStackLimit(Math.max(Error.stackTraceLimit, IN_ERROR), () => Error.captureStackTrace?.(error, constructor));
 }
 
 function part(heading: string, frames: readonly Frame[]): string {

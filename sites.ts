@@ -31,7 +31,7 @@ export interface Origin {
   readonly weight: number;
 }
 
-/** Call stacks that are read for one report. As one takes up to 100 microseconds, it would else take many seconds. */
+/** Call stacks that are read for one report. As one takes some 200 microseconds, it would else take many seconds. */
 const MOST_READ = 1000;
 
 /**

@@ -50,9 +50,10 @@ export class LeakError extends Error {
 export function formatOut({ nalloc, nfree, szalloc, szfree }: Gauge): string {
   const blocks = nalloc - nfree, bytes = szalloc - szfree;
   if (blocks > 0) return `${formatCount(blocks)} of ${formatCount(nalloc)} blocks, ${formatBytes(bytes)}, still out`;
+  const more = `${formatCount(-blocks)} more ${blocks === -1 ? "block" : "blocks"}`;
   const what = blocks === 0
     ? `as many blocks came back as went out, but ${formatBytes(Math.abs(bytes))} ${bytes > 0 ? "less" : "more"}`
-    : `${formatCount(-blocks)} more block${blocks === -1 ? "" : "s"} and ${formatBytes(-bytes)} more came back than went out`;
+    : `${more} and ${formatBytes(-bytes)} more came back than went out`;
   return `${what}: debug finds what was freed twice, or with a wrong size`;
 }
 

@@ -12,8 +12,8 @@
  * after the quarantine, a `reset` or, while there is another `shadow` on the heap, `deinit`; otherwise as long as the
  * quarantine holds it. A stray access to another block is an access to that block.
  *
- * Costs: what `debug` costs; accesses 10 to 30 times as long; and outside of the heap a byte for each byte, in pieces of 64
- * KiB. Where there is no such layer in a program, accesses cost nothing more; where there was one, a comparison.
+ * Costs: what `debug` costs; 5 to 15 nanoseconds an access, and outside of the heap a byte for each byte, in pieces of 64
+ * KiB. In a program without such a layer accesses cost nothing more; after the last has been closed, 1 to 4 nanoseconds.
  *
  * Needs nothing of the layer below. The state is that of `debug`.
  *

@@ -59,12 +59,12 @@ function atExitOfDeno(call: (code: unknown) => void): void {
     });
   }
   if (deno !== undefined) {
-    const { exit } = deno;
-    deno.exit = (code) => {
+    const runtime = deno, { exit } = runtime;
+    runtime.exit = (code) => {
       exiting = true;
       if (!unloading) return exit(code);
       call(code); // no other listener is called any more
-      return exit(code || deno.exitCode);
+      return exit(code || runtime.exitCode);
     };
   }
 }

@@ -26,6 +26,7 @@
  */
 
 import { init } from "../allocator.ts";
+import { withStackLimit } from "../call_stack.ts";
 import type { AnyLayer } from "../layer.ts";
 import { bonwick } from "../layers/bonwick.ts";
 import { debug } from "../layers/debug.ts";
@@ -95,11 +96,7 @@ function readSettings(): Settings {
 
 /** What fails a file of tests, whose exit code is not its own. */
 function failure(text: string): Error {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 0; // the calls would be those of this file
-  const error = new Error(text);
-  Error.stackTraceLimit = limit;
-  return error;
+  return withStackLimit(0, () => new Error(text)); // the calls would be those of this file
 }
 
 function print(text: string): never {

@@ -40,15 +40,15 @@ export type Swept<R> = R extends PromiseLike<unknown> ? Promise<void> : void;
  * memory: twice as it is, to count its allocations, then once for each of them with that one failing. It has the name of
  * `f`, and returns a promise if `f` does.
  *
- * In the first two runs `f` must throw nothing and leave nothing behind, otherwise that is thrown, as `leakFree` does. In each
- * of the others it has to throw an `OutOfMemoryError`, or an error that has one among its causes, and leave nothing
- * behind. Whatever else it does is told in a {@linkcode FailuresError}: it leaks; it returns as if nothing had happened,
+ * In the first two runs `f` must throw nothing and leave nothing behind, otherwise that is thrown, as `leakFree` does. In
+ * each of the others it has to throw an `OutOfMemoryError`, or an error that has one among its causes or, as an
+ * `AggregateError`, among its errors, and leave nothing behind. Whatever else it does is told in a {@linkcode FailuresError}: it leaks; it returns as if nothing had happened,
  * which `swallow` allows; it throws another error, unless one of `allow`; it does damage that a layer such as `debug`
  * notices; or it is not deterministic and makes another number of allocations.
  *
  * An allocation is a `get` that reaches the region of the test. Those from stacks that `f` makes for itself do not, unless
- * they are built on `pipe()`. As `f` is run again and again, let it have no steps of a test: a step may be such a
- * function itself.
+ * they are built on `pipe()`. As `f` is run again and again, each time in a region of its own, let it keep no block from
+ * run to run, as a cache does, and have no steps of a test: a step may be such a function itself.
  *
  * Takes as long as `n` runs for `n` allocations, which make about `n * n / 2`. After two seconds it tells on the standard
  * error how far it is.

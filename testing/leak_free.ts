@@ -24,7 +24,8 @@ export interface LeakFreeOptions extends WatchOptions {
 /**
  * A function that runs `f` in a region of its own, with its own arguments and `this`, and throws a `LeakError` if anything
  * is still out at the end. What `f` returns, it returns; if that is a promise, the region lasts until it settles, steps
- * of a test and other tasks included. It has the name of `f`, by which a test runner calls it.
+ * of a test and other tasks included. What allocates later, as a timer that `f` has left behind, is told by an `Error` that
+ * the region is closed. It has the name of `f`, by which a test runner calls it.
  *
  * If `f` throws, that is what is thrown. A leak then comes with it as the last of its causes, or where it has no such
  * place, on `console.error`. Damage that a layer finds when it is closed, as `debug` does, is thrown as a leak is.

@@ -185,7 +185,7 @@ function causes(error: unknown): unknown[] {
     for (const e of all) { // those that are added meanwhile, too
       if (e === undefined || e === null) continue;
       all.add((e as { cause?: unknown }).cause);
-      if (e instanceof AggregateError) for (const one of e.errors) all.add(one);
+      if (e instanceof AggregateError) { for (const one of e.errors) all.add(one); }
     }
   } catch {
     // It defends itself
@@ -206,4 +206,3 @@ async function driveAsync<T>(runs: Generator<T | Promise<T>, void, T>, first: Pr
   let step = runs.next(await first);
   while (!step.done) step = runs.next(await step.value);
 }
-

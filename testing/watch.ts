@@ -5,7 +5,7 @@
  */
 
 import type { AnyAllocator } from "../allocator.ts";
-import { blame, type CallStack, formatFrame } from "../call_stack.ts";
+import { blame, type CallStack, formatFrame, withStackLimit } from "../call_stack.ts";
 import { show } from "../errors.ts";
 import { type AnyLayer, type Gauged, isLayer } from "../layer.ts";
 import { check, isFinding, LeakError } from "../layers/check.ts";
@@ -138,11 +138,8 @@ export function mostOf({ sites: [site] }: LeakError): string {
 
 /** An error that has only the call stack of the call of `of`, for {@linkcode moveTo}. */
 export function placeOf(of: (...args: never[]) => unknown): CallStack {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 1;
   const place = new Error();
-  blame(place, of);
-  Error.stackTraceLimit = limit;
+  withStackLimit(1, () => blame(place, of));
   return place;
 }
 
@@ -172,10 +169,7 @@ export function moveTo(place: CallStack, found: unknown, movable: boolean = isFi
 
 /** Takes the call stack from an error whose message says where things are. */
 export function displace(error: unknown): void {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 0;
-  blame(error, displace);
-  Error.stackTraceLimit = limit;
+  withStackLimit(0, () => blame(error, displace));
 }
 
 /**

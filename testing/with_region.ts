@@ -35,8 +35,8 @@ const open: AnyAllocator[] = [];
 /**
  * Runs each test of a suite in a region of its own, and fails it, and no other, if it leaves anything behind: the
  * `LeakError` is thrown after the test, by a hook. Tests may be asynchronous; whatever runs in no other region meanwhile
- * is in that of the test. So the tests of a suite run one after the other. For tests that run at the same time, there is
- * `leakFree`.
+ * is in that of the test, also what another test has left running. So the tests of a suite run one after the other. For
+ * tests that run at the same time, there is `leakFree`.
  *
  * In suites within suites, each `withRegion` is a region of its own, the inner in the outer one: what the hooks of the
  * outer suite allocate is of the outer region, what the test does is of the inner one.

@@ -186,7 +186,7 @@ Deno.test("async: an allocator serves one region at a time, once", async () => {
   assertStrictEquals(top(), ground());
 });
 
-Deno.test("async: what is waited for only through its \"then\" runs in the region, too", async () => {
+Deno.test('async: what is waited for only through its "then" runs in the region, too', async () => {
   const before = count(ground()), a = arena();
   const lazy = { then: (done: (p: number) => void) => done(bytealloc(10)) };
   assert(await enterAsync(a, () => lazy as unknown as Promise<number>) > 0);

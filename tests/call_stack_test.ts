@@ -226,6 +226,18 @@ Deno.test("call_stack: capturing leaves what a program has set of Error as it wa
   }
 });
 
+Deno.test("call_stack: in a program that has frozen Error, too", async () => {
+  const program = `
+    import { bytealloc } from "${new URL("../mod.ts", here)}";
+    import { leakFree } from "${new URL("../testing/mod.ts", here)}";
+    Object.freeze(Error);
+    try { leakFree(function user() { bytealloc(10); })(); }
+    catch (e) { console.log(e.bytes, e.sites[0].frames[0].name); }`;
+  const args = ["eval", "--no-check", program];
+  const { stdout, stderr } = await new Deno.Command(Deno.execPath(), { args }).output();
+  assertEquals([stdout, stderr].map((bytes) => new TextDecoder().decode(bytes).trim()), ["10 user", ""]);
+});
+
 Deno.test("call_stack: real calls of functions, methods, constructors, generated code and WebAssembly", () => {
   const seen: Frame[] = [];
   const note = () => void seen.push(...framesOf(captureCallStack(2), 2).slice(1));

@@ -42,7 +42,8 @@ Deno.test("check: more coming back than went out is no less an error", () => {
   assertStringIncludes(assertThrows(() => a.deinit(), LeakError).message, "1 more block and 100 B more came back");
   const b = init(ours);
   b.put(b.get(100), 99);
-  const less = assertThrows(() => b.deinit(), LeakError), odd = "debug finds what was freed twice, or with a wrong size";
+  const less = assertThrows(() => b.deinit(), LeakError),
+    odd = "debug finds what was freed twice, or with a wrong size";
   assertEquals(less.bytes, 1);
   assertStringIncludes(less.message, `: as many blocks came back as went out, but 1 B less: ${odd}`);
   const c = init(ours);

@@ -196,7 +196,8 @@ Deno.test("leaks at exit: more can come back than went out", () => {
       false,
     );
   assertEquals(report(1, 1, 10, 10), { text: "", bad: false });
-  const more = "Leaks at exit: 1 more block and 6 B more came back than went out: debug finds what was freed twice, or with a wrong size";
+  const more =
+    "Leaks at exit: 1 more block and 6 B more came back than went out: debug finds what was freed twice, or with a wrong size";
   assertEquals(report(1, 2, 10, 16), { text: more, bad: true });
   assertEquals(
     report(2, 2, 16, 10).text,
