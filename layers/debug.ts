@@ -9,14 +9,14 @@
  * quarantine is emptied and the layer below asked again.
  *
  * Costs: 5 to 6 times what a small block takes of `general` or `bonwick`; 2 to 5 microseconds for each call stack that is
- * recorded, and up to 2 KiB until its block is forgotten. 33 to 40 bytes of fences a block, or its alignment in place of 16
+ * recorded, and up to 2 KiB until its block is forgotten. 25 to 32 bytes of fences a block, or its alignment in place of 16
  * of them; and the quarantine. Outside of the heap, where no overrun reaches it, 4 bytes for each 16 of the pieces of 16
  * KiB that blocks start in, and 8 to 32 for each block in quarantine. With that, freed blocks are known for good, until
  * another starts there or goes over it; but the call stacks only of those in quarantine and the 4096 that have left it last.
  *
  * ```
  * block of the layer below
- * | unused | fence, 16 bytes | block, size bytes | fence, 17 to 24 bytes |
+ * | unused | fence, 16 bytes | block, size bytes | fence, 9 to 16 bytes |
  *                            p                   p + size
  *
  * unused: none, or what the alignment is more than 16

@@ -81,6 +81,8 @@ export const watched: <L extends AnyLayer>(
     /** Bytes of free room that is made at once in a quarantine that is full. */
     const slack = Math.min(2048, quarantine >>> 3);
     const told = watcher !== undefined;
+    /** Bytes of the block below, if it is aligned as usual, beyond the size without the rest of 8 bytes. */
+    const fences = 16 + endOf(0, 0);
 
     /** Bytes of the block below. */
     const around = (prefix: number, size: number): number => prefix + endOf(0, size);
@@ -90,7 +92,7 @@ export const watched: <L extends AnyLayer>(
     const release = (s: Debug<S>, action: string, note: string): void => {
       const { queue, head } = s, key = queue[head], size = queue[head + 1], p = (key & -16) >>> 0;
       if (!isLeft(heap.f64, p, size)) throw damageOf(heap, s, entryAt(s, p)!, action, note);
-      const prefix = key === p ? 16 : entryAt(s, p)!.prefix, bytes = prefix + size - (size & 7) + 24;
+      const prefix = key === p ? 16 : entryAt(s, p)!.prefix, bytes = around(prefix, size);
       putBelow(s.base, p - prefix, bytes);
       s.head = head + 2;
       s.heldBytes -= bytes;
@@ -103,7 +105,7 @@ export const watched: <L extends AnyLayer>(
       const { queue, tail } = s, room = quarantine - slack - bytes;
       let { head, heldBytes } = s;
       while (heldBytes > room && head < tail) {
-        const p = queue[head], size = queue[head + 1], taken = size - (size & 7) + 40;
+        const p = queue[head], size = queue[head + 1], taken = size - (size & 7) + fences;
         if ((p & 15) === 0 && isLeft(heap.f64, p, size)) {
           putBelow(s.base, p - 16, taken);
           s.head = head += 2;
@@ -234,7 +236,7 @@ export const watched: <L extends AnyLayer>(
       },
       get: (s, size, align = 16) => {
         if (size >= large || align > 16) return getOther(s, size, align);
-        const bytes = size - (size & 7) + 40;
+        const bytes = size - (size & 7) + fences;
         let from = getBelow(s.base, bytes, 16);
         if (from === 0) {
           from = getAgain(s, bytes, 16);
@@ -251,7 +253,7 @@ export const watched: <L extends AnyLayer>(
         return p;
       },
       put: (s, p, size) => {
-        const { rows } = s, page = p >>> 14, bytes = size - (size & 7) + 40;
+        const { rows } = s, page = p >>> 14, bytes = size - (size & 7) + fences;
         if (page >= s.pages) return putOther(s, p, size);
         const row = rows[page] + (p >>> 4 & rowsAPage - 1);
         if (
@@ -298,7 +300,7 @@ export const watched: <L extends AnyLayer>(
         goodSize: (size) => {
           const bytes = around(16, size);
           if (bytes >= 2 ** 32) return size;
-          const good = base.goodSize!(bytes) - 40;
+          const good = base.goodSize!(bytes) - fences;
           return good - good % 8 + 7;
         },
       }),

@@ -96,7 +96,7 @@ test("blocks are aligned, filled, and fenced on both sides", () => {
       assert(u8.subarray(p, p + size).every((byte) => byte === 0xcd));
       assert(u8.subarray(p - 16, p).every((byte) => byte === 0xfd));
       const end = endOf(p, size);
-      assert(end - p - size >= 17 && end - p - size <= 24);
+      assert(end - p - size >= 9 && end - p - size <= 16);
       assert(u8.subarray(p + size, end).every((byte) => byte === 0xfd));
       u8.fill(1, p, p + size);
       a.put(p, size);
@@ -295,9 +295,9 @@ test("how much has been overwritten, and with what", () => {
   refused(a, () => a.put(p, 5), OverrunError, "3 bytes behind the end of the block of 5 B at");
   heap.u8.set([1, 2, 0xfd, 4], p + 5);
   refused(a, () => a.put(p, 5), OverrunError, "have been overwritten, from offset 5 on: 01 02 fd 04");
-  heap.u8.fill(0, p - 16, p + 29);
+  heap.u8.fill(0, p - 16, p + 21);
   refused(a, () => a.put(p, 5), UnderrunError, "16 bytes in front of");
-  refused(a, () => a.put(p, 5), OverrunError, "19 bytes behind the end of");
+  refused(a, () => a.put(p, 5), OverrunError, "11 bytes behind the end of");
   heap.u8.fill(0, p - 16, p);
   refused(a, () => a.put(p, 5), UnderrunError, "from offset -16 on: 00 00 00 00 00 00 00 00 ...");
   a.put(p, 5);
@@ -635,11 +635,11 @@ test("aligned blocks leave the quarantine as they came", () => {
 
 test("goodSize is what fits between the fences", () => {
   const { heap, a } = over();
-  assertEquals([a.goodSize(0), a.goodSize(100), a.goodSize(4063), a.goodSize(4064)], [4063, 4063, 4063, 8159]);
+  assertEquals([a.goodSize(0), a.goodSize(100), a.goodSize(4071), a.goodSize(4072)], [4071, 4071, 4071, 8167]);
   assertEquals(a.goodSize(2 ** 32 - 1), 2 ** 32 - 1);
-  const p = a.get(4063), free = heap.free.pages, q = a.get(100);
+  const p = a.get(4071), free = heap.free.pages, q = a.get(100);
   assertEquals(free - heap.free.pages, 1);
-  a.put(p, 4063);
+  a.put(p, 4071);
   a.put(q, 100);
   a.deinit();
 });
@@ -709,7 +709,7 @@ test("a watcher is told of all that happens to memory", () => {
   const told = () => calls.splice(0);
   const stack = watched(batch(mmap(heap)), 0, 1000, watcher), s = stack.init();
   const p = stack.get(s, 100), q = stack.get(s, 50, 64);
-  assertEquals(told(), [["got", p, 100, p - 16, p + 120], ["got", q, 50, q - 64, q + 72]]);
+  assertEquals(told(), [["got", p, 100, p - 16, p + 112], ["got", q, 50, q - 64, q + 64]]);
   stack.resize(s, p, 100, 90);
   assertEquals(told(), [["resized", p, 100, 90]]);
   stack.put(s, p, 90);
@@ -718,28 +718,28 @@ test("a watcher is told of all that happens to memory", () => {
   const big = stack.get(s, 5000), r = stack.get(s, 900);
   told();
   stack.put(s, big, 5000);
-  assertEquals(told(), [["released", big - 16, big + 5024]]);
+  assertEquals(told(), [["released", big - 16, big + 5016]]);
   stack.put(s, r, 900);
-  assertEquals(told(), [["released", p - 16, p + 112], ["released", q - 64, q + 72], ["freed", r, 900]]);
+  assertEquals(told(), [["released", p - 16, p + 104], ["released", q - 64, q + 64], ["freed", r, 900]]);
   const t = stack.get(s, 1);
   told();
   stack.reset(s);
-  assertEquals(told().sort(), [["released", r - 16, r + 920], ["released", t - 16, t + 24]].sort());
+  assertEquals(told().sort(), [["released", r - 16, r + 912], ["released", t - 16, t + 16]].sort());
   const u = stack.get(s, 1), v = stack.get(s, 2);
   stack.put(s, u, 1);
   told();
   stack.deinit(s);
-  assertEquals(told().sort(), [["released", u - 16, u + 24], ["released", v - 16, v + 24]].sort());
+  assertEquals(told().sort(), [["released", u - 16, u + 16], ["released", v - 16, v + 16]].sort());
   assertAllFree(heap);
 });
 
 test("blockAt finds the block by any of its bytes and fences", () => {
   const { a } = over(), s = a.state as State, p = a.get(100), q = a.get(0);
-  for (const at of [p - 16, p, p + 99, p + 119]) {
+  for (const at of [p - 16, p, p + 99, p + 111]) {
     const { address, size, live, allocated } = blockAt(s, at)!;
     assertEquals([address, size, live, allocated instanceof Error], [p, 100, true, true]);
   }
-  assertEquals([blockAt(s, p - 17), blockAt(s, p + 120)], [undefined, undefined]);
+  assertEquals([blockAt(s, p - 17), blockAt(s, p + 112)], [undefined, undefined]);
   assertEquals(blockAt(s, q)!.address, q);
   a.put(p, 100);
   assertEquals([blockAt(s, p + 50)!.live, blockAt(s, p + 50)!.freed instanceof Error], [false, true]);
