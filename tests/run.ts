@@ -1,9 +1,16 @@
 /**
  * Runs every check there is, one after the other, and ends with a line `N passed, N failed`: `deno task test`.
  *
- * The tests run twice, with layers specialised and plain. A check that is not a test run counts as one test. `--untested`
+ * The tests run three times: with layers specialised, with plain ones, and in a ground region under `shadow`, and so under
+ * `debug`, which have nothing to report of any of them. A check that is not a test run counts as one test. `--untested`
  * leaves the tests out: `deno task check`.
  */
+
+/** Tests that have nothing but other processes to look at: what is loaded before them makes no difference. */
+const OF_PROCESSES = ["bench", "catalogue", "import", "node_test_runner", "readme", "rt_leaks"];
+/** Tests that begin where no `debug` and no `shadow` has been. */
+const OF_GUARDS = ["owners", "shadow"];
+const ignore = (names: string[]): string => `--ignore=${names.map((name) => `tests/${name}_test.ts`).join()}`;
 
 const CHECKS: [what: string, ...args: string[]][] = [
   ["formatting", "fmt", "--check"],
@@ -12,7 +19,16 @@ const CHECKS: [what: string, ...args: string[]][] = [
   ["documentation lint", "doc", "--lint", "mod.ts", "layers/mod.ts", "std/mod.ts", "testing/mod.ts", "rt/leaks.ts"],
   ["publishing", "publish", "--dry-run", "--allow-dirty"],
   ["tests, specialised", "test", "-A", "tests/"],
-  ["tests, plain", "test", "-A", "--preload", "tests/plain.ts", "tests/"],
+  ["tests, plain", "test", "-A", "--preload", "tests/plain.ts", ignore(OF_PROCESSES), "tests/"],
+  [
+    "tests, under shadow",
+    "test",
+    "-A",
+    "--preload",
+    "tests/under_shadow.ts",
+    ignore([...OF_PROCESSES, ...OF_GUARDS]),
+    "tests/",
+  ],
   [
     "examples in documentation",
     "test",
