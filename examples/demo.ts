@@ -30,6 +30,7 @@ const SHOWS: [text: string, ...command: string[]][] = [
     "choose: the same server under three stacks, and which one fits, by time and memory.",
     "choose.ts",
   ],
+  ["mistakes: four of them with memory, and the lines that each of them is about.", "mistakes.ts"],
   [
     "json: a parser whose tree lives in the heap, over the whole JSON test suite.",
     "json/main.ts",

@@ -6,6 +6,7 @@ import { trees } from "../examples/binarytree.ts";
 import { trees as treesByHand } from "../examples/binarytree_manual.ts";
 import { run } from "../examples/choose.ts";
 import { at, free, get, items, JsonError, parse, print, toJS } from "../examples/json/json.ts";
+import { mistakes } from "../examples/mistakes.ts";
 import { nested } from "../examples/nested.ts";
 import { failuresOf } from "../testing/mod.ts";
 import { assert, assertEquals } from "./assert.ts";
@@ -39,6 +40,8 @@ Deno.test("append over chunks, under failures", failuresOf(quietly(() => append(
 Deno.test("nested, under failures", failuresOf(quietly(() => nested(through())), { least: 7 }));
 
 Deno.test("nested as it is, under failures", failuresOf(quietly(() => nested()), { least: 1 }));
+
+Deno.test("mistakes, under failures", failuresOf(quietly(() => mistakes(through())), { least: 5 }));
 
 Deno.test(
   "binarytree, under failures",

@@ -79,6 +79,16 @@ Deno.test("choose: figures of each stack, and what follows from them", async () 
   }
 });
 
+Deno.test("mistakes: each is found, with the lines that it is about", async () => {
+  const out = await output("mistakes.ts");
+  const source = (await Deno.readTextFile(new URL("../examples/mistakes.ts", import.meta.url))).split("\n");
+  const line = (text: string) => source.findIndex((row) => row.includes(text)) + 1;
+  const names = [...out.matchAll(/^(\w+Error): /gm)].map(([, name]) => name);
+  assertEquals(names, ["LeakError", "DoubleFreeError", "UseAfterFreeError", "OverrunError"]);
+  assertMatch(out, new RegExp(`1 block, 8 B, allocated at\n +add \\(file:.*/mistakes.ts:${line("const add")}:`));
+  assertMatch(out, new RegExp(`UseAfterFreeError: .*\n +at\n .*/mistakes.ts:${line("age.get(ada)")}:`));
+});
+
 Deno.test("examples: --help helps, and a bad argument is one clear line", async () => {
   for (
     const file of [
@@ -87,6 +97,7 @@ Deno.test("examples: --help helps, and a bad argument is one clear line", async 
       "binarytree.ts",
       "binarytree_manual.ts",
       "choose.ts",
+      "mistakes.ts",
       "demo.ts",
       "json/main.ts",
     ]
