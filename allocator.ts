@@ -21,7 +21,6 @@ import {
 } from "./layer.ts";
 import { isFinding } from "./layers/check.ts";
 import { chunk } from "./layers/chunk.ts";
-import { holds } from "./layers/holds.ts";
 import { nullLayer } from "./layers/system/null.ts";
 import { addOwner, keep } from "./owners.ts";
 import { printable } from "./printable.ts";
@@ -200,21 +199,6 @@ export class Allocator<in out S = unknown, in C extends Capability | "get" = any
     this.#phase = "entered";
     this._outside = outside;
     if (outside === undefined) keep(this); // the ground region, which is there before anybody asks for owners
-  }
-
-  /** @internal What errors call it. */
-  _name(): string {
-    return nameOf(this.layer);
-  }
-
-  /** @internal */
-  _owns(p: Ptr): boolean {
-    return !this.closed && this.layer.owns !== undefined && this.layer.owns(this.state, p);
-  }
-
-  /** @internal */
-  _holds(p: Ptr, below: unknown): boolean {
-    return !this.closed && holds(this.layer, this.state, p, below);
   }
 
   /** @internal Itself, if it is open and its layer has a capability. */

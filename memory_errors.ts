@@ -73,7 +73,10 @@ export class MemoryError extends Error {
 /** Freed what had been freed before. */
 export class DoubleFreeError extends MemoryError {}
 
-/** Freed what is no block of this allocator, nor a part of one. */
+/**
+ * Freed what is no block of this allocator, nor a part of one. Where another allocator has a block there, or had, and has
+ * a `debug` that knows it, the error has that, with the call stacks.
+ */
 export class ForeignFreeError extends MemoryError {}
 
 /** Freed an address inside of a block instead of that of its start. */

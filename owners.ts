@@ -7,20 +7,21 @@
  * @module
  */
 
-import type { Heap, Ptr } from "./heap.ts";
+import type { Heap } from "./heap.ts";
+import type { AnyLayer } from "./layer.ts";
 
 /** What can have blocks: an allocator. */
 export interface Owner {
   /** The heap that its blocks lie in. */
   readonly heap: Heap;
+  /** The stack that serves the requests. */
+  readonly layer: AnyLayer;
+  /** Its state. */
+  readonly state: unknown;
+  /** Whether it has been closed. */
+  readonly closed: boolean;
   /** The one outside, if it serves a region. */
   readonly _outside: Owner | undefined;
-  /** Its name, as in "stats(bonwick(mmap))". */
-  _name(): string;
-  /** Whether it is open, and says that the block at `p` is its own. */
-  _owns(p: Ptr): boolean;
-  /** Whether it is open, and `p` is in memory of one of its layers; of those above the one with the state `below`. */
-  _holds(p: Ptr, below: unknown): boolean;
 }
 
 let asked = false;
@@ -46,29 +47,11 @@ export function keep(owner: Owner): void {
   most = Math.max(64, 2 * owners.length);
 }
 
-/**
- * Whose the block at `p` is, as in "one of stats(mmap)", or in whose memory it lies; "" if nobody says so. Regions around
- * an allocator are asked, too.
- *
- * @param not The state of the layer that asks: what is below it is not looked at
- */
-export function ownerAt(heap: Heap, p: Ptr, not: unknown): string {
-  const asked = new Set<Owner>();
-  for (const ref of [...owners].reverse()) { // the innermost first: it may have its memory of another
-    for (let owner = ref.deref(); owner !== undefined && !asked.has(owner); owner = owner._outside) asked.add(owner);
+/** The owners on a heap that are open: those that came last first, as they may have their memory of another. */
+export function ownersOn(heap: Heap): Owner[] {
+  const all = new Set<Owner>();
+  for (const ref of [...owners].reverse()) {
+    for (let owner = ref.deref(); owner !== undefined && !all.has(owner); owner = owner._outside) all.add(owner);
   }
-  const near = [...asked].filter((owner) => owner.heap === heap);
-  const one = near.find((owner) => says(() => owner._owns(p)));
-  if (one !== undefined) return `one of ${one._name()}`;
-  const holder = near.find((owner) => says(() => owner._holds(p, not)));
-  return holder === undefined ? "" : `in memory of ${holder._name()}`;
-}
-
-/** What a layer says; nothing if it throws, as one of somebody else's may. */
-function says(f: () => boolean): boolean {
-  try {
-    return f();
-  } catch {
-    return false;
-  }
+  return [...all].filter((owner) => owner.heap === heap && !owner.closed);
 }

@@ -32,7 +32,7 @@ import { show } from "../errors.ts";
 import type { AnyLayer } from "../layer.ts";
 import { type DebugLayer, watched } from "./watched.ts";
 
-export { blockAt, type Debug, type DebugLayer, watched, type Watcher } from "./watched.ts";
+export { type Debug, type DebugLayer } from "./watched.ts";
 
 /** What {@linkcode debug} records and keeps. */
 export interface DebugOptions {

@@ -19,17 +19,11 @@ import {
   WriteAfterFreeError,
   WrongSizeError,
 } from "../memory_errors.ts";
-import { ownerAt } from "../owners.ts";
-import { type Book, entries, type Entry, entryAt, LIVE, RESET } from "./book.ts";
+import { entries, type Entry, entryAt, LIVE, RESET } from "./book.ts";
 import { damageText, endOf, FENCE, FENCE_BYTE, filled, FREED_BYTE, isEnclosed, isUntouched, repair } from "./fences.ts";
-import { callsOf, type Past } from "./past.ts";
-import { held, type Quarantine } from "./quarantine.ts";
-
-/** What is known of blocks. */
-export interface Known extends Book, Quarantine {
-  /** The call stacks that they were allocated and freed at, where those are recorded. */
-  past: Past | undefined;
-}
+import { find, historyOf, type Known } from "./known.ts";
+import { held } from "./quarantine.ts";
+import { siblings, whoseIs } from "./whose.ts";
 
 /** Calls of the call stack of the misuse itself. */
 const DEPTH = 8;
@@ -53,8 +47,12 @@ export function refusal(heap: Heap, known: Known, action: string, p: Ptr, size: 
     const is = `${p} is ${placeIn(block, p)} ${blockText(block)}${freed}`;
     return new InteriorFreeError(`Cannot ${action}: ${is}`, p, block, now);
   }
-  const owner = ownerAt(heap, p, known), is = `${p} is no block of this allocator`;
-  return new ForeignFreeError(`Cannot ${action}: ${is}${owner && `, but ${owner}`}`, p, undefined, now);
+  for (const other of siblings(heap, known)) { // a layer above has asked the wrong one, by that size or address
+    const e = find(other, p) && refusal(heap, other, action, p, size);
+    if (e !== undefined) return e;
+  }
+  const whose = whoseIs(heap, p, known), is = `${p} is no block of this allocator`;
+  return new ForeignFreeError(`Cannot ${action}: ${is}${whose ? `, ${whose.text}` : ""}`, p, whose?.block, now);
 }
 
 /** What has been written around a live block, or to one in quarantine, if anything has; that is mended then. */
@@ -95,22 +93,6 @@ export function sweep(heap: Heap, known: Known, action: string): MemoryError | u
   if (first === undefined) return undefined;
   const note = n === 0 ? "" : `; ${formatCount(n)} other ${n === 1 ? "block is" : "blocks are"} damaged, too`;
   return damageOf(heap, known, first, action, note);
-}
-
-/** The block that an address is in, or in a fence of: a live one rather than one that has been freed. O(blocks). */
-export function find(known: Known, p: Ptr): Entry | undefined {
-  let best: Entry | undefined;
-  for (const entry of entries(known)) {
-    if (p < entry.p - FENCE || p >= endOf(entry.p, entry.size)) continue;
-    if (entry.state === LIVE) return entry;
-    best ??= entry;
-  }
-  return best;
-}
-
-/** What is known of a block. */
-export function historyOf({ past }: Known, { p, size }: Entry): BlockHistory {
-  return { address: p, size, ...(past && callsOf(past, p)) };
 }
 
 /** Where an address is, seen from a block. */

@@ -1,7 +1,7 @@
 /**
  * A quarantine: blocks that have been freed and are held back, first in, first out. Not a layer; `debug` keeps one.
  *
- * It lies outside of the heap, 8 bytes a block, and 8 more at times.
+ * It lies outside of the heap, 8 to 32 bytes a block.
  *
  * ```
  * queue: | - | - | address, size | address, size | - | - |

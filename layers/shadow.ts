@@ -5,8 +5,9 @@
  * Guarantees: all that `debug` does, whose fences and quarantine these are. Besides, a read or write by a type, a field, a
  * slice, a string or a table throws where one of its bytes is outside of blocks, in a freed one, or at null; and a read
  * where one has not been written to. The error says where the block was allocated and freed. Memory of other allocators is
- * never reported, and what has been written to by other means, as by `heap.u8` or WebAssembly, counts as written to:
- * it is told by its contents, so that 8 bytes `cd` behind one another, so written, are taken for what has not been.
+ * never reported, and what has been written to by other means, as by `heap.u8` or WebAssembly, counts as written to. That
+ * is told by contents, in units of 8 bytes: a `cd` byte so written is taken for one that is not, if all bytes of its unit
+ * that `std` has not written to are `cd`, too.
  *
  * What has been freed is known until it is a block again, or somebody else's: where blocks come from `mmap` or `sbrk`, also
  * after the quarantine, a `reset` or, while there is another `shadow` on the heap, `deinit`; otherwise as long as the
@@ -15,7 +16,8 @@
  * Costs: what `debug` costs; 5 to 15 nanoseconds an access, and outside of the heap a byte for each byte, in pieces of 64
  * KiB. In a program without such a layer accesses cost nothing more; after the last has been closed, 1 to 4 nanoseconds.
  *
- * Needs nothing of the layer below. The state is that of `debug`.
+ * Needs nothing of the layer below. It watches the blocks that it hands out: a layer above it that carves its own out of
+ * those, as `chunk`, or fences them, as `debug`, hides what goes on inside. The state is that of `debug`.
  *
  * @module
  */
@@ -23,8 +25,8 @@
 import { MOST_FRAMES } from "../call_stack.ts";
 import { assertInteger, show } from "../errors.ts";
 import { type AnyLayer, inspect, isLayer, type Layer, layer } from "../layer.ts";
-import { type Debug, type DebugLayer, watched } from "./debug.ts";
 import { guardOf, KEEPING, SHARING } from "./shadow_guard.ts";
+import { type Debug, type DebugLayer, type Watched, watched } from "./watched.ts";
 
 /** State of {@linkcode shadow}: that of `debug`. */
 export type Shadow<S> = Debug<S>;
@@ -98,10 +100,10 @@ const over: <L extends AnyLayer>(base: L, depth: number, quarantine: number) => 
       ...inner,
       init: told((size) => {
         const s = inner.init(size);
-        guard.open(s);
+        guard.open(s as Watched<S>);
         return s;
       }),
-      deinit: (s) => guard.close(s, () => deinit(s)),
+      deinit: (s) => guard.close(s as Watched<S>, () => deinit(s)),
       get: told(inner.get),
       put: told(inner.put),
       ...(inner.resize && { resize: told(inner.resize) }),

@@ -15,11 +15,8 @@ import {
   UninitialisedError,
   UseAfterFreeError,
 } from "../memory_errors.ts";
-import { blockAt, type Debug } from "./debug.ts";
+import { blockAt, type Known } from "./known.ts";
 import { FENCE, FREED, RETURNED, type ShadowMemory, UNWRITTEN } from "./shadow_memory.ts";
-
-/** State of a `shadow`. */
-export type State = Debug<unknown>;
 
 /** An access that is refused. */
 export interface Access {
@@ -36,7 +33,7 @@ export type Block = BlockHistory & { readonly live: boolean; readonly left?: boo
 
 /** A state that has been closed, and the call stack of that, if any are recorded. */
 export interface Closed {
-  readonly state: State;
+  readonly state: Known;
   readonly stack: CallStack | undefined;
 }
 
@@ -78,7 +75,7 @@ export function blockNear(
   memory: ShadowMemory,
   p: Ptr,
   size: number,
-  open: readonly State[],
+  open: readonly Known[],
   closed: readonly Closed[],
 ): Block | undefined {
   const what = memory.at(p), outside = what === FENCE, live = what === UNWRITTEN || outside;

@@ -7,10 +7,11 @@
 import { captureCallStack } from "../call_stack.ts";
 import { type Guard, type Heap, PAGE, type Ptr } from "../heap.ts";
 import type { MemoryError } from "../memory_errors.ts";
-import type { Watcher } from "./debug.ts";
 import { endOf } from "./fences.ts";
-import { astray, blockNear, type Closed, DEPTH, misuse, type State } from "./shadow_errors.ts";
+import type { Known } from "./known.ts";
+import { astray, blockNear, type Closed, DEPTH, misuse } from "./shadow_errors.ts";
 import { FENCE, FREED, NOBODYS, OTHERS, RETURNED, ShadowMemory, UNWRITTEN, WRITTEN } from "./shadow_memory.ts";
+import type { Watcher } from "./watched.ts";
 
 /** States that have been closed whose blocks are still known: one more takes some KiB until the last is closed. */
 const MOST_CLOSED = 16;
@@ -30,15 +31,13 @@ export class ShadowGuard implements Guard {
   readonly #heap: Heap;
   #memory: ShadowMemory;
   /** The states that are open, and some that are not any more: those that came, or went, last are the last. */
-  #open: State[] = [];
+  #open: Known[] = [];
   #closed: Closed[] = [];
   /** Lowest address that is no null, nor near it. Of a memory that others made, they may use the first page. */
   readonly #least: Ptr;
 
   /** Whose call is going on: that of a program, or of a layer below a `shadow`, which may do with its memory what it likes. */
   #caller: Caller = PROGRAM;
-  /** Whether a state is being closed. */
-  #closing = false;
 
   /** What is to be told by the layers that are such callers. */
   readonly watchers: Readonly<Record<typeof KEEPING | typeof SHARING, Watcher>>;
@@ -52,19 +51,17 @@ export class ShadowGuard implements Guard {
   }
 
   /** A state has been made. */
-  open(s: State): void {
+  open(s: Known): void {
     this.#open.push(s);
     this.#heap.guard = this;
   }
 
   /** Closes a state, as `deinit` does it: with the last one, all is forgotten. */
-  close(s: State, deinit: () => void): void {
-    const before = this.#closing, stack = s.past === undefined ? undefined : captureCallStack(DEPTH);
-    this.#closing = true;
+  close(s: Known, deinit: () => void): void {
+    const stack = s.past === undefined ? undefined : captureCallStack(DEPTH);
     try {
       deinit();
     } finally {
-      this.#closing = before;
       this.#forget({ state: s, stack });
     }
   }
@@ -155,11 +152,10 @@ export class ShadowGuard implements Guard {
   }
 
   #watcher(gone: number): Watcher {
-    const released = (from: Ptr, to: Ptr) => {
-      // What a state leaves behind that it does not give back is whose it was: that is no error yet
-      const what = this.#closing ? OTHERS : gone;
+    const becomes = (what: number) => (from: Ptr, to: Ptr) => {
       if (this.#memory.at(from) !== RETURNED) this.#memory.mark(from, to, what);
     };
+    const released = becomes(gone);
     return {
       got: (p, size, from, to) => {
         this.#memory.mark(from, p, FENCE);
@@ -173,6 +169,7 @@ export class ShadowGuard implements Guard {
         released(endOf(p, size), endOf(p, old));
       },
       released,
+      left: becomes(OTHERS), // what it does not give back is whose it was: to use that is no error yet
     };
   }
 }

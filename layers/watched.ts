@@ -12,35 +12,22 @@ import { type CallStack, captureCallStack, MOST_FRAMES } from "../call_stack.ts"
 import { assertInteger } from "../errors.ts";
 import type { Ptr } from "../heap.ts";
 import { type Aligning, type AnyLayer, type Kept, type Layer, layer, type LayerWith, type StateOf } from "../layer.ts";
-import type { BlockHistory } from "../memory_errors.ts";
 import { keepOwners } from "../owners.ts";
-import { groupBySite, type Site } from "../sites.ts";
-import {
-  type Book,
-  enter,
-  entries,
-  type Entry,
-  entryAt,
-  FREED,
-  LARGE,
-  LIVE,
-  newBook,
-  RESET,
-  rowFor,
-  ROWS,
-} from "./book.ts";
+import { enter, entries, type Entry, entryAt, FREED, LARGE, LIVE, newBook, RESET, rowFor, ROWS } from "./book.ts";
 import { enclose, endOf, extend, fillFreed, isEnclosed, isUntouched } from "./fences.ts";
-import { damageOf, find, historyOf, type Known, refusal, sweep } from "./misuse.ts";
-import { newPast, noteFreed, noteGone, noteGot, type Past } from "./past.ts";
-import { FIRST_WORDS, held, makeRoom, type Quarantine } from "./quarantine.ts";
+import { type Known, sitesOf } from "./known.ts";
+import { damageOf, refusal, sweep } from "./misuse.ts";
+import { newPast, noteFreed, noteGone, noteGot } from "./past.ts";
+import { FIRST_WORDS, held, makeRoom } from "./quarantine.ts";
 
-/** State of `debug`: a book of blocks, a quarantine, and this. */
-export interface Debug<S> extends Book, Quarantine {
+/** State of `debug`: what is public of it. */
+export interface Debug<S> {
   /** State of the layer below. */
   base: S;
-  /** The call stacks that blocks were allocated and freed at, where those are recorded. */
-  past: Past | undefined;
 }
+
+/** The same, with what `debug` knows of blocks. */
+export interface Watched<S> extends Debug<S>, Known {}
 
 /** Is told what becomes of memory: a layer on top that wants to know. */
 export interface Watcher {
@@ -50,8 +37,10 @@ export interface Watcher {
   freed(p: Ptr, size: number): void;
   /** A block has been resized in place. */
   resized(p: Ptr, old: number, size: number): void;
-  /** Memory has left the quarantine, or has gone with a reset or deinit: it is not the layer's any more. */
+  /** Memory has left the quarantine, or has gone with a reset: it is not the layer's any more. */
   released(from: Ptr, to: Ptr): void;
+  /** The layer is being closed. Memory that it gives back next, or leaves to whose it was, is not its any more. */
+  left(from: Ptr, to: Ptr): void;
 }
 
 /** What `debug` makes of a layer: its state, and what it can. */
@@ -71,7 +60,7 @@ export const watched: <L extends AnyLayer>(
   quarantine: number,
   watcher?: Watcher,
 ) => DebugLayer<L> = layer(
-  function debug<S>(base: Layer<S>, depth: number, quarantine: number, watcher?: Watcher): Layer<Debug<S>> {
+  function debug<S>(base: Layer<S>, depth: number, quarantine: number, watcher?: Watcher): Layer<Watched<S>> {
     assertInteger("compose debug", "depth in calls", depth, 0, MOST_FRAMES);
     assertInteger("compose debug", "quarantine in bytes", quarantine, 0, 2 ** 32 - 1);
     const { heap, put: putBelow } = base, getBelow: Aligning<S>["get"] = base.get;
@@ -89,7 +78,7 @@ export const watched: <L extends AnyLayer>(
     const here = (): CallStack => captureCallStack(depth);
 
     /** Puts what has been in quarantine the longest. Throws if it is damaged, or refused below: then it still is there. */
-    const release = (s: Debug<S>, action: string, note: string): void => {
+    const release = (s: Watched<S>, action: string, note: string): void => {
       const { queue, head } = s, key = queue[head], size = queue[head + 1], p = (key & -16) >>> 0;
       if (!isLeft(heap.f64, p, size)) throw damageOf(heap, s, entryAt(s, p)!, action, note);
       const prefix = key === p ? 16 : entryAt(s, p)!.prefix, bytes = around(prefix, size);
@@ -101,7 +90,7 @@ export const watched: <L extends AnyLayer>(
     };
 
     /** Makes room for so many bytes in quarantine. */
-    const drain = (s: Debug<S>, bytes: number): void => {
+    const drain = (s: Watched<S>, bytes: number): void => {
       const { queue, tail } = s, room = quarantine - slack - bytes;
       let { head, heldBytes } = s;
       while (heldBytes > room && head < tail) {
@@ -120,7 +109,7 @@ export const watched: <L extends AnyLayer>(
     };
 
     /** Takes a block into quarantine. */
-    const hold = (s: Debug<S>, key: number, p: Ptr, size: number, bytes: number): void => {
+    const hold = (s: Watched<S>, key: number, p: Ptr, size: number, bytes: number): void => {
       if (s.tail === s.limit) roomFor(s);
       const { queue, tail } = s;
       queue[tail] = key;
@@ -133,14 +122,14 @@ export const watched: <L extends AnyLayer>(
     };
 
     /** Asks the layer below again, with the quarantine emptied. */
-    const getAgain = (s: Debug<S>, bytes: number, prefix: number): Ptr => {
+    const getAgain = (s: Watched<S>, bytes: number, prefix: number): Ptr => {
       if (s.head === s.tail) return 0;
       while (s.head < s.tail) release(s, "allocate", "; found as memory has run out");
       return getBelow(s.base, bytes, prefix) >>> 0;
     };
 
     /** A block that is aligned to more than 16, or large. */
-    const getOther = (s: Debug<S>, size: number, align: number): Ptr => {
+    const getOther = (s: Watched<S>, size: number, align: number): Ptr => {
       const prefix = align > 16 ? align : 16, bytes = around(prefix, size);
       if (bytes >= 2 ** 32) return 0;
       const from = getBelow(s.base, bytes, prefix) || getAgain(s, bytes, prefix), p = from + prefix;
@@ -153,7 +142,7 @@ export const watched: <L extends AnyLayer>(
     };
 
     /** Gives back a block that the quarantine is too small for. */
-    const putThrough = (s: Debug<S>, p: Ptr, row: number, prefix: number, bytes: number): void => {
+    const putThrough = (s: Watched<S>, p: Ptr, row: number, prefix: number, bytes: number): void => {
       putBelow(s.base, p - prefix, bytes);
       s.rows[row] += freed - live;
       if (depth > 0) {
@@ -164,7 +153,7 @@ export const watched: <L extends AnyLayer>(
     };
 
     /** Takes back a block that is aligned to more than 16, or large; or says what is wrong with it. */
-    const putOther = (s: Debug<S>, p: Ptr, size: number): void => {
+    const putOther = (s: Watched<S>, p: Ptr, size: number): void => {
       const { prefix } = assertOut(s, "free", p, size), bytes = around(prefix, size), row = rowFor(s, p);
       if (bytes > quarantine) return putThrough(s, p, row, prefix, bytes);
       if (s.heldBytes + bytes > quarantine) drain(s, bytes);
@@ -173,23 +162,23 @@ export const watched: <L extends AnyLayer>(
     };
 
     /** What is in the book of a block that is out, with this size, and undamaged; throws what else is so. */
-    const assertOut = (s: Debug<S>, action: string, p: Ptr, size: number): Entry => {
+    const assertOut = (s: Watched<S>, action: string, p: Ptr, size: number): Entry => {
       const entry = entryAt(s, p);
       if (entry?.state === live && entry.size === size && isWhole(heap.f64, heap.u32, p, size)) return entry;
       throw refusal(heap, s, action, p, size);
     };
 
-    const assertWhole = (s: Debug<S>, action: string): void => {
+    const assertWhole = (s: Watched<S>, action: string): void => {
       const e = sweep(heap, s, action);
       if (e !== undefined) throw e;
       base.verify?.(s.base);
     };
 
     /** Tells that all blocks are no longer the layer's. */
-    const tellAll = (s: Debug<S>): void => {
+    const tellAll = (s: Watched<S>, how: "released" | "left"): void => {
       const kept = new Set(held(s));
       for (const { p, size, prefix, state } of entries(s)) {
-        if (state === live || kept.has(p)) watcher!.released(p - prefix, endOf(p, size));
+        if (state === live || kept.has(p)) watcher![how](p - prefix, endOf(p, size));
       }
     };
 
@@ -225,7 +214,7 @@ export const watched: <L extends AnyLayer>(
           const e = sweep(heap, s, "close");
           if (e !== undefined) throw e;
         });
-        if (told) tellAll(s);
+        if (told) tellAll(s, "left");
         for (const p of held(s)) {
           const { size, prefix } = entryAt(s, p)!;
           attempt(() => putBelow(s.base, p - prefix, around(prefix, size)));
@@ -284,7 +273,7 @@ export const watched: <L extends AnyLayer>(
         reset: (s) => {
           assertWhole(s, "reset");
           base.reset!(s.base);
-          if (told) tellAll(s);
+          if (told) tellAll(s, "released");
           const now = here();
           for (const entry of entries(s)) {
             if (entry.state === live) {
@@ -341,29 +330,3 @@ export const watched: <L extends AnyLayer>(
     sweep,
   },
 );
-
-/** Where the blocks that are out were allocated; a place that is not known, if no call stacks are recorded. */
-function sitesOf(s: Known, depth: number): Site[] {
-  const origins = [];
-  let bytes = 0, count = 0;
-  for (const { p, size, state } of entries(s)) {
-    if (state !== LIVE) continue;
-    bytes += size;
-    count++;
-    const calls = s.past?.kept.get(p);
-    if (calls !== undefined) origins.push({ size, stack: calls.allocated, weight: 1 });
-  }
-  if (s.past === undefined && count > 0) return [{ count, bytes, sampled: count, frames: [] }];
-  return groupBySite(origins, depth);
-}
-
-/**
- * The block that an address is in, or in a fence of: a live one, or else one that has been freed; undefined for none.
- * O(blocks).
- *
- * @internal
- */
-export function blockAt(s: Known, p: Ptr): (BlockHistory & { readonly live: boolean }) | undefined {
-  const entry = find(s, p);
-  return entry && { ...historyOf(s, entry), live: entry.state === LIVE };
-}

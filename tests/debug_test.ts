@@ -33,14 +33,16 @@ import {
 import { parseCallStack } from "../call_stack.ts";
 import { nameOf } from "../describe.ts";
 import { enter as enterInto, entries, entryAt, LARGE, newBook, rowFor } from "../layers/book.ts";
-import { blockAt, type Debug, type DebugOptions, watched, type Watcher } from "../layers/debug.ts";
+import type { DebugOptions } from "../layers/debug.ts";
 import { endOf } from "../layers/fences.ts";
+import { blockAt } from "../layers/known.ts";
 import { MOST_GONE } from "../layers/past.ts";
+import { type Watched, watched, type Watcher } from "../layers/watched.ts";
 import { assert, assertEquals, assertMatch, assertStrictEquals, assertThrows } from "./assert.ts";
 import { assertAllFree, freshHeap, PAGE, random } from "./kit.ts";
 
 type Class = new (what: string, address: number) => MemoryError;
-type State = Debug<unknown>;
+type State = Watched<unknown>;
 
 const SIZES = [0, 1, 7, 8, 13, 16, 100, 2007, 2048, PAGE, 100_000];
 
@@ -705,6 +707,7 @@ test("a watcher is told of all that happens to memory", () => {
     freed: (...args) => void calls.push(["freed", ...args]),
     resized: (...args) => void calls.push(["resized", ...args]),
     released: (...args) => void calls.push(["released", ...args]),
+    left: (...args) => void calls.push(["left", ...args]),
   };
   const told = () => calls.splice(0);
   const stack = watched(batch(mmap(heap)), 0, 1000, watcher), s = stack.init();
@@ -729,7 +732,7 @@ test("a watcher is told of all that happens to memory", () => {
   stack.put(s, u, 1);
   told();
   stack.deinit(s);
-  assertEquals(told().sort(), [["released", u - 16, u + 16], ["released", v - 16, v + 16]].sort());
+  assertEquals(told().sort(), [["left", u - 16, u + 16], ["left", v - 16, v + 16]].sort());
   assertAllFree(heap);
 });
 

@@ -901,6 +901,17 @@ Deno.test("shadow: regions in regions", () => {
   });
 });
 
+Deno.test("shadow: what leaves the quarantine outside while a region inside is closed is known, too", () => {
+  enter(init(shadow(bonwick(mmap()), { quarantine: 480 })), () => {
+    const kept = std.mk(std.u32, 1), p = std.mk(std.u32, 1), inner = init(shadow(pipe()));
+    std.free(std.u32, p);
+    inner.put(inner.get(400), 400);
+    inner.deinit(); // its quarantine takes the room of p in that outside
+    assertCaught(UseAfterFreeError, () => std.u32.load(heap, p));
+    std.free(std.u32, kept);
+  });
+});
+
 Deno.test("shadow: of blocks in blocks, and where others were, the right one is told", () => {
   const blockOf = (kind: Kind, p: number) => assertCaught(kind, () => std.u8.load(heap, p)).block;
   const outer = shadow(bonwick(mmap()), { quarantine: 0 });

@@ -130,7 +130,7 @@ double("a message, by sender and receiver", async (bug) => {
 const foreign = species(ForeignFreeError, (base, debug) => debug(base));
 
 foreign("of another allocator", (bug, another) => {
-  const pool = another(), block = pool.get(64);
+  const pool = another(), block = pool.get(64); // allocated
   if (bug) bytefree(block, 64); // wrong
   else pool.put(block, 64);
   pool.deinit();

@@ -31,7 +31,7 @@ foreign("of the ground region", (bug) => {
 }, { says: /, but (one of|in memory of) stats\(.*bonwick\(/ });
 
 foreign("of the outer region", (bug, another) => {
-  const request = bytealloc(100);
+  const request = bytealloc(100); // allocated
   enter(another(), () => {
     const reply = bytealloc(100);
     if (bug) bytefree(request, 100); // wrong
@@ -42,7 +42,7 @@ foreign("of the outer region", (bug, another) => {
 
 foreign("of the inner region, by the outer one", (bug, another) => {
   enter(another(), () => {
-    const scratch = bytealloc(2048);
+    const scratch = bytealloc(2048); // allocated
     if (bug) escape(() => bytefree(scratch, 2048)); // wrong
     bytefree(scratch, 2048);
   });
@@ -54,7 +54,7 @@ foreign("of a region that is closed", (bug, another) => {
 });
 
 foreign("a slice of the outer region that grows in the inner one", (bug, another) => {
-  const results = slfill(slalloc(u32, 8), 0);
+  const results = slfill(slalloc(u32, 8), 0); // allocated
   enter(another(), () => {
     for (let i = 0; i < 3; i++) {
       if (bug) slpush(results, i); // wrong
@@ -65,7 +65,7 @@ foreign("a slice of the outer region that grows in the inner one", (bug, another
 });
 
 foreign("a table of the outer region that grows in the inner one", (bug, another) => {
-  const ages = htput(mkht(u32, u32), 0, 0);
+  const ages = htput(mkht(u32, u32), 0, 0); // allocated
   enter(another(), () => {
     for (let i = 0; i < 20; i++) {
       if (bug) htput(ages, i, i); // wrong
@@ -76,7 +76,7 @@ foreign("a table of the outer region that grows in the inner one", (bug, another
 });
 
 foreign("a table with keys of the outer region", (bug, another) => {
-  const ages = htput(mkht(string, u32), "Ada", 36);
+  const ages = htput(mkht(string, u32), "Ada", 36); // allocated
   enter(another(), () => {
     if (bug) htfree(ages); // wrong
   });
@@ -86,7 +86,7 @@ foreign("a table with keys of the outer region", (bug, another) => {
 foreign("of another task", async (bug, another) => {
   const sent = Promise.withResolvers<number>(), read = Promise.withResolvers<void>();
   const send = async () => {
-    const message = bytealloc(100);
+    const message = bytealloc(100); // allocated
     sent.resolve(message);
     await read.promise;
     bytefree(message, 100);
