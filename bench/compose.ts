@@ -3,10 +3,8 @@
 import {
   type AnyLayer,
   arena,
-  batch,
   bonwick,
   bypass,
-  check,
   chunk,
   general,
   kingsley,
@@ -21,6 +19,7 @@ import {
 import { readArgs, readInteger } from "../examples/cli.ts";
 import { freelist } from "./freelist.ts";
 import { chunkWithStats, freelistWithStats } from "./fused.ts";
+import { others } from "./others.ts";
 import { publish, round, table, VERDICT, verdict } from "./report.ts";
 import { LEAST_ROUNDS, Runner, sample } from "./runner.ts";
 
@@ -70,24 +69,6 @@ function compositions(free: boolean): Row[] {
   add("stats over bonwick", stats(bonwick(mmap())), b);
   specialise(before);
   return rows;
-}
-
-/** A dozen other stacks, that share these layers' source. */
-function others(): AnyLayer[] {
-  return [
-    chunk(mmap(), 4096),
-    stats(mmap()),
-    batch(mmap()),
-    stats(batch(mmap())),
-    bypass(mmap()),
-    bypass(stats(mmap())),
-    stats(bypass(chunk(batch(mmap()), 8192))),
-    freelist(bypass(chunk(mmap(), 32768))),
-    bonwick(stats(mmap())),
-    stats(bypass(bonwick(bypass(mmap())))),
-    check(stats(bonwick(mmap()))),
-    bypass(bypass(freelist(bonwick(mmap())))),
-  ];
 }
 
 for (const specialised of [true, false]) {

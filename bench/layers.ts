@@ -16,6 +16,7 @@ import {
   chunk,
   coalesce,
   count,
+  debug,
   fail,
   fallback,
   fixed,
@@ -48,7 +49,6 @@ import {
 } from "../mod.ts";
 import { readArgs, readInteger } from "../examples/cli.ts";
 import { publish, round, table } from "./report.ts";
-import { debug } from "../layers/debug.ts";
 import { LEAST_ROUNDS, pairing, Runner, sample } from "./runner.ts";
 
 const help = `Measures what each layer costs: one get and one put of a small block.

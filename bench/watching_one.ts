@@ -2,13 +2,10 @@
 
 import {
   type AnyLayer,
-  batch,
   bonwick,
-  bypass,
   check,
-  chunk,
+  debug,
   enter,
-  freelist,
   general,
   init,
   kingsley,
@@ -18,7 +15,7 @@ import {
   std,
   trace,
 } from "../mod.ts";
-import { debug } from "../layers/debug.ts";
+import { others } from "./others.ts";
 import { quantile } from "./report.ts";
 import { churning, LEAST_ROUNDS, Runner, sample, type Work } from "./runner.ts";
 import { tests, watches } from "./json_suite.ts";
@@ -41,27 +38,9 @@ export type Suite = Record<string, number>;
 
 const [measurement, quick] = Deno.args;
 
-/** A dozen stacks that share the layers' source, as in a program that has been running for some time. */
-function others(): AnyLayer[] {
-  return [
-    chunk(mmap(), 4096),
-    stats(mmap()),
-    batch(mmap()),
-    stats(batch(mmap())),
-    bypass(mmap()),
-    bypass(stats(mmap())),
-    stats(bypass(chunk(batch(mmap()), 8192))),
-    freelist(bypass(chunk(mmap(), 32768)), 128),
-    bonwick(stats(mmap())),
-    stats(bypass(bonwick(bypass(mmap())))),
-    trace(stats(bonwick(stats(mmap()))), { every: 10 }),
-    bypass(bypass(freelist(bonwick(mmap()), 128))),
-  ];
-}
-
 /** What pairs take with each watching stack over each of these. */
 function compare(on: Readonly<Record<string, AnyLayer>>, work?: Work): Pairs {
-  for (const stack of others()) new Runner(stack).run(0);
+  for (const stack of [...others(), trace(stats(bonwick(mmap())), { every: 10 })]) new Runner(stack).run(0);
   const runners = Object.entries(on).map(([name, x]) => {
     const counted = stats(x);
     const stacks: Record<string, AnyLayer> = {
