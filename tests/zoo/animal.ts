@@ -26,6 +26,8 @@ interface Habits {
   says?: string | RegExp;
   /** Whether it never frees, as programs in an arena do: then also the repaired program is not asked to. */
   keeps?: boolean;
+  /** Whether the block is of the ground region, which records call stacks under `shadow` only. */
+  ofGround?: boolean;
 }
 
 /** A program with an error, if it is told so. */
