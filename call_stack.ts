@@ -28,6 +28,9 @@ export type CallStack = Error;
  */
 const WITHIN = 16;
 
+/** Calls that are recorded of a call stack where nobody says how many, those of the library not counted. */
+export const USUAL_DEPTH = 8;
+
 /** Calls that a captured stack has at most, those of the library not counted. */
 export const MOST_FRAMES = 100;
 
@@ -62,8 +65,13 @@ export function framesOf(stack: CallStack, depth: number, skip: readonly string[
   let frames = framesRead.get(stack);
   if (frames === undefined) framesRead.set(stack, frames = read(stack));
   const own = frames.filter((frame) => !isLibrary(frame) && !isRuntime(frame));
-  const wanted = own.filter(({ file }) => !skip.some((part) => file.includes(part)));
-  return [wanted, own, frames].find(({ length }) => length > 0)?.slice(0, depth) ?? [];
+  return (own.length > 0 ? leaveOut(own, skip) : frames).slice(0, depth);
+}
+
+/** Calls without those in files whose URL contains one of `skip`, unless there are no others. */
+export function leaveOut(frames: readonly Frame[], skip: readonly string[]): readonly Frame[] {
+  const others = frames.filter(({ file }) => !skip.some((part) => file.includes(part)));
+  return others.length > 0 ? others : frames;
 }
 
 /** A call in a line, as engines write it: `parse (file:///parser.ts:42:18)`, `f (wasm://wasm/12ab34cd:0x1a2)`. */

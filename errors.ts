@@ -41,6 +41,12 @@ export function assertPowerOfTwo(action: string, what: string, value: unknown, m
   }
 }
 
+/** Throws a `TypeError` unless `value` is an object, as options are. */
+export function assertOptions(action: string, value: unknown): void {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return;
+  throw new TypeError(`Cannot ${action}: options must be an object, got ${show(value)}`);
+}
+
 /** Throws a `TypeError` unless `value` is a function. */
 export function assertFunction(action: string, what: string, value: unknown): void {
   if (typeof value !== "function") {

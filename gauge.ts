@@ -51,6 +51,16 @@ export function formatBytes(bytes: number): string {
   return `${bytes.toFixed(1)} ${units[unit]}`;
 }
 
+/** Whether all that went out has come back. */
+export function isClean({ nalloc, nfree, szalloc, szfree }: Gauge): boolean {
+  return nalloc === nfree && szalloc === szfree;
+}
+
+/** A number of things, for people: "1 block", "1,234 blocks". */
+export function plural(n: number, what: string): string {
+  return `${formatCount(n)} ${what}${n === 1 ? "" : "s"}`;
+}
+
 /** An integer with its thousands set off, for people. */
 export function formatCount(n: number): string {
   return String(n).replace(/\B(?=(\d{3})+$)/g, ",");

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ADDRESS_SPACE, assertInteger, assertPowerOfTwo, show } from "./errors.ts";
+import { ADDRESS_SPACE, assertInteger, assertOptions, assertPowerOfTwo, show } from "./errors.ts";
 import { Pages } from "./pages.ts";
 
 /** Address in a heap, in bytes from its start; 0 is null. At most 2^32 - 1, always unsigned. */
@@ -300,9 +300,7 @@ function pagesIn(bytes: number): number {
 }
 
 function open(options: HeapOptions): { memory: WebAssembly.Memory; start: number } {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot make a heap: options must be an object, got ${show(options)}`);
-  }
+  assertOptions("make a heap", options);
   const { initial = 16, maximum = 65536, shared = false, memory } = options;
   if (memory !== undefined) {
     if (!(memory instanceof WebAssembly.Memory)) {

@@ -5,8 +5,8 @@
  */
 
 import { type CallStack, formatFrame, type Frame, framesOf } from "./call_stack.ts";
-import { assertInteger, show } from "./errors.ts";
-import { formatBytes, formatCount } from "./gauge.ts";
+import { assertInteger, assertOptions, show } from "./errors.ts";
+import { formatBytes, formatCount, plural } from "./gauge.ts";
 import { advance, fraction } from "./mulberry32.ts";
 
 /** Live blocks that were allocated at the same place. */
@@ -42,14 +42,10 @@ const MOST_READ = 1000;
  * @param skip Calls in files whose URL contains one of these are left out
  */
 export function groupBySite(origins: readonly Origin[], depth: number, skip: readonly string[] = []): Site[] {
-  const sites = new Map<string, { count: number; bytes: number; sampled: number; frames: readonly Frame[] }>();
+  const sites: Site[] = [];
   const look = ({ size, stack, weight }: Origin, times: number): void => {
-    const frames = framesOf(stack, depth, skip), key = frames.map(formatFrame).join("\n");
-    let site = sites.get(key);
-    if (site === undefined) sites.set(key, site = { count: 0, bytes: 0, sampled: 0, frames });
-    site.count += weight * times;
-    site.bytes += weight * times * size;
-    site.sampled++;
+    const count = weight * times;
+    sites.push({ count, bytes: count * size, sampled: 1, frames: framesOf(stack, depth, skip) });
   };
   const bytes = origins.reduce((sum, { size, weight }) => sum + weight * size, 0), few = origins.length <= MOST_READ;
   const others = origins.filter((origin) => {
@@ -60,9 +56,28 @@ export function groupBySite(origins: readonly Origin[], depth: number, skip: rea
   // Of each of so many equal parts one, at random: what alternates would else be one of the two always
   const parts = Math.min(others.length, MOST_READ - (origins.length - others.length)), each = others.length / parts;
   for (let i = 0, x = 1; i < parts; i++) look(others[Math.floor((i + fraction(x = advance(x))) * each)], each);
-  return [...sites.values()]
-    .map((site) => ({ ...site, count: Math.round(site.count), bytes: Math.round(site.bytes) }))
+  return mergeSites(sites);
+}
+
+/** Sites with the same calls as one, those of the most bytes first. Figures are rounded. */
+export function mergeSites(sites: readonly Site[]): Site[] {
+  const groups = new Map<string, Site[]>();
+  for (const site of sites) {
+    const key = keyOf(site.frames), group = groups.get(key);
+    if (group === undefined) groups.set(key, [site]);
+    else group.push(site);
+  }
+  return [...groups.values()]
+    .map((group) => {
+      const { count, bytes, sampled } = totalOf(group);
+      return { count: Math.round(count), bytes: Math.round(bytes), sampled, frames: group[0].frames };
+    })
     .sort((a, b) => b.bytes - a.bytes || b.count - a.count);
+}
+
+/** What tells a place from another: its calls. */
+export function keyOf(frames: readonly Frame[]): string {
+  return frames.map(formatFrame).join("\n");
 }
 
 /** How much of a list of sites is printed. */
@@ -89,25 +104,20 @@ export function formatSites(sites: readonly Site[], options: SiteFormat = {}): s
   if (!Array.isArray(sites) || !sites.every((site) => Array.isArray(site?.frames))) {
     throw new TypeError(`Cannot format as sites: expected an array of sites, got ${show(sites)}`);
   }
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot format as sites: options must be an object, got ${show(options)}`);
-  }
+  assertOptions("format as sites", options);
   const { sites: most = Infinity, frames: calls = Infinity } = options;
   if (most !== Infinity) assertInteger("format as sites", "number of sites", most, 0, 2 ** 32);
   if (calls !== Infinity) assertInteger("format as sites", "number of frames", calls, 0, 2 ** 32);
   const lines: string[] = [];
   for (const { count, bytes, sampled, frames } of sites.slice(0, most)) {
-    const blocks = `${formatCount(count)} block${count === 1 ? "" : "s"}`;
-    lines.push(`  ${sampled < count ? "about " : ""}${blocks}, ${formatBytes(bytes)}, allocated at`);
+    lines.push(`  ${sampled < count ? "about " : ""}${plural(count, "block")}, ${formatBytes(bytes)}, allocated at`);
     if (frames.length === 0) lines.push("    a place that was not recorded");
     for (const frame of frames.slice(0, calls)) lines.push(`    ${formatFrame(frame)}`);
   }
   const more = sites.slice(most);
   if (more.length > 0) {
-    const { count, bytes } = totalOf(more), places = more.length === 1 ? "place" : "places";
-    lines.push(
-      `  and ${formatCount(count)} more, ${formatBytes(bytes)}, at ${formatCount(more.length)} other ${places}`,
-    );
+    const { count, bytes } = totalOf(more);
+    lines.push(`  and ${formatCount(count)} more, ${formatBytes(bytes)}, at ${plural(more.length, "other place")}`);
   }
   return lines.join("\n");
 }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { formatBytes, formatCount, type Gauge } from "../gauge.ts";
+import { formatBytes, formatCount, type Gauge, isClean } from "../gauge.ts";
 import { type Gauged, type Kept, layer, type LayerWith, share, type StateOf } from "../layer.ts";
 import { MemoryError } from "../memory_errors.ts";
 import { formatSites, type Site, type SiteFormat } from "../sites.ts";
@@ -97,7 +97,7 @@ export const check: <L extends Gauged<any>>(base: L) => LayerWith<Check<StateOf<
       deinit: (s) => {
         base.deinit(s);
         const g = base.gauge(s);
-        if (g.nalloc !== g.nfree || g.szalloc !== g.szfree) throw new LeakError(g, base.sites?.(s));
+        if (!isClean(g)) throw new LeakError(g, base.sites?.(s));
       },
       get: (s, size, align) => get(s, size, align),
       put: (s, p, size) => put(s, p, size),
@@ -106,5 +106,5 @@ export const check: <L extends Gauged<any>>(base: L) => LayerWith<Check<StateOf<
       ...share(base, "sites", "verify", "pristine"),
     };
   },
-  { LeakError, share },
+  { isClean, LeakError, share },
 );

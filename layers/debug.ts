@@ -28,7 +28,8 @@
  * @module
  */
 
-import { show } from "../errors.ts";
+import { USUAL_DEPTH } from "../call_stack.ts";
+import { assertOptions } from "../errors.ts";
 import type { AnyLayer } from "../layer.ts";
 import { type DebugLayer, watched } from "./watched.ts";
 
@@ -73,9 +74,7 @@ export interface DebugOptions {
  * ```
  */
 export const debug = <L extends AnyLayer>(base: L, options: DebugOptions = {}): DebugLayer<L> => {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new TypeError(`Cannot compose debug: options must be an object, got ${show(options)}`);
-  }
-  const { depth = 8, quarantine = 2 ** 18 } = options;
+  assertOptions("compose debug", options);
+  const { depth = USUAL_DEPTH, quarantine = 2 ** 18 } = options;
   return watched(base, depth, quarantine);
 };

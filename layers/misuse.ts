@@ -4,8 +4,8 @@
  * @module
  */
 
-import { captureCallStack } from "../call_stack.ts";
-import { formatCount } from "../gauge.ts";
+import { captureCallStack, USUAL_DEPTH } from "../call_stack.ts";
+import { formatCount, plural } from "../gauge.ts";
 import type { Heap, Ptr } from "../heap.ts";
 import {
   type BlockHistory,
@@ -25,12 +25,9 @@ import { find, historyOf, type Known } from "./known.ts";
 import { held } from "./quarantine.ts";
 import { siblings, whoseIs } from "./whose.ts";
 
-/** Calls of the call stack of the misuse itself. */
-const DEPTH = 8;
-
 /** What is wrong with freeing, or resizing, a block of `size` bytes at `p`: some damage to it, if nothing else. */
 export function refusal(heap: Heap, known: Known, action: string, p: Ptr, size: number): MemoryError | undefined {
-  const entry = entryAt(known, p), now = captureCallStack(DEPTH);
+  const entry = entryAt(known, p), now = captureCallStack(USUAL_DEPTH);
   if (entry?.state === LIVE) {
     if (entry.size === size) return damageOf(heap, known, entry, action);
     const is = `the block at ${p} has ${formatCount(entry.size)} bytes, got ${formatCount(size)}`;
@@ -64,7 +61,7 @@ export function damageOf(
   note = "",
 ): MemoryError | undefined {
   const { p, size, state } = entry, end = endOf(p, size), block = historyOf(known, entry), text = blockText(block);
-  const now = captureCallStack(DEPTH);
+  const now = captureCallStack(USUAL_DEPTH);
   /** Looks at a piece of memory that should be of the same byte all over. */
   const look = (Damaged: typeof OverrunError, from: Ptr, to: Ptr, byte: number, where: string, when = "") => {
     const damage = repair(heap, p, from, to, byte);
@@ -102,5 +99,5 @@ function placeIn({ address, size }: BlockHistory, p: Ptr): string {
     : p < address + size
     ? [p - address, "inside"]
     : [p - address - size, "behind the end of"];
-  return `${formatCount(bytes)} ${bytes === 1 ? "byte" : "bytes"} ${where}`;
+  return `${plural(bytes, "byte")} ${where}`;
 }

@@ -22,8 +22,8 @@
  * @module
  */
 
-import { MOST_FRAMES } from "../call_stack.ts";
-import { assertInteger, show } from "../errors.ts";
+import { MOST_FRAMES, USUAL_DEPTH } from "../call_stack.ts";
+import { assertInteger, assertOptions } from "../errors.ts";
 import { type AnyLayer, inspect, isLayer, type Layer, layer } from "../layer.ts";
 import { guardOf, KEEPING, SHARING } from "./shadow_guard.ts";
 import { type Debug, type DebugLayer, type Watched, watched } from "./watched.ts";
@@ -70,10 +70,8 @@ export interface ShadowOptions {
  * ```
  */
 export const shadow = <L extends AnyLayer>(base: L, options: ShadowOptions = {}): DebugLayer<L> => {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new TypeError(`Cannot compose shadow: options must be an object, got ${show(options)}`);
-  }
-  const { depth = 8, quarantine = 2 ** 24 } = options;
+  assertOptions("compose shadow", options);
+  const { depth = USUAL_DEPTH, quarantine = 2 ** 24 } = options;
   return over(base, depth, quarantine);
 };
 

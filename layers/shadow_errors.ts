@@ -4,8 +4,8 @@
  * @module
  */
 
-import { type CallStack, captureCallStack } from "../call_stack.ts";
-import { formatCount } from "../gauge.ts";
+import { type CallStack, captureCallStack, USUAL_DEPTH } from "../call_stack.ts";
+import { formatCount, plural } from "../gauge.ts";
 import type { Ptr } from "../heap.ts";
 import {
   type BlockHistory,
@@ -37,25 +37,22 @@ export interface Closed {
   readonly stack: CallStack | undefined;
 }
 
-/** Calls of the call stack of an access, or of closing an allocator. */
-export const DEPTH = 8;
-
 /** The error of an access to what is no memory: below `least` is null, and what is near it. */
 export function astray(access: Access, least: Ptr, size: number): MemoryError {
   const { p } = access;
   const why = p === 0
     ? "that is null"
     : p > 0 && p < least
-    ? `that is ${plural(p)} behind null`
+    ? `that is ${plural(p, "byte")} behind null`
     : p >= 0
     ? `the memory ends at ${size}`
     : "that is no address";
-  return new OutOfBoundsError(`${cannot(access)}: ${why}`, p, undefined, captureCallStack(DEPTH));
+  return new OutOfBoundsError(`${cannot(access)}: ${why}`, p, undefined, captureCallStack(USUAL_DEPTH));
 }
 
 /** The error of an access of which the byte at `wrong`, in or near that block, is the first that is wrong. */
 export function misuse(access: Access, wrong: Ptr, what: number, block: Block | undefined): MemoryError {
-  const now = captureCallStack(DEPTH);
+  const now = captureCallStack(USUAL_DEPTH);
   const error = (Class: typeof MemoryError, why: string) => new Class(`${cannot(access)}: ${why}`, wrong, block, now);
   if (what === UNWRITTEN) {
     const where = block === undefined ? `at ${wrong}` : place(block, { ...access, p: wrong, bytes: 1 }, wrong);
@@ -101,18 +98,14 @@ function blockOfClosed(closed: readonly Closed[], p: Ptr): Block | undefined {
 }
 
 function cannot({ action, p, bytes }: Access): string {
-  return `Cannot ${action} ${plural(bytes)} at ${p}`;
+  return `Cannot ${action} ${plural(bytes, "byte")} at ${p}`;
 }
 
 /** Where an access is, seen from a block: of what it is outside of it, that is what counts. */
 function place({ address, size }: BlockHistory, { p, bytes }: Access, wrong: Ptr): string {
   const block = blockText({ address, size }), end = address + size, over = p + bytes - end;
   if (wrong >= end && p < end) return `the last ${over === 1 ? "one is" : `${formatCount(over)} are`} behind ${block}`;
-  if (wrong >= end) return p === end ? `right behind ${block}` : `${plural(p - end)} behind ${block}`;
-  if (wrong < address) return `${plural(address - p)} in front of ${block}`;
-  return p === address ? `at the start of ${block}` : `${plural(p - address)} into ${block}`;
-}
-
-function plural(bytes: number): string {
-  return `${formatCount(bytes)} ${bytes === 1 ? "byte" : "bytes"}`;
+  if (wrong >= end) return p === end ? `right behind ${block}` : `${plural(p - end, "byte")} behind ${block}`;
+  if (wrong < address) return `${plural(address - p, "byte")} in front of ${block}`;
+  return p === address ? `at the start of ${block}` : `${plural(p - address, "byte")} into ${block}`;
 }

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { captureCallStack } from "../call_stack.ts";
+import { captureCallStack, USUAL_DEPTH } from "../call_stack.ts";
 import { type Guard, type Heap, PAGE, type Ptr } from "../heap.ts";
 import type { MemoryError } from "../memory_errors.ts";
 import { endOf } from "./fences.ts";
 import type { Known } from "./known.ts";
-import { astray, blockNear, type Closed, DEPTH, misuse } from "./shadow_errors.ts";
+import { astray, blockNear, type Closed, misuse } from "./shadow_errors.ts";
 import { FENCE, FREED, NOBODYS, OTHERS, RETURNED, ShadowMemory, UNWRITTEN, WRITTEN } from "./shadow_memory.ts";
 import type { Watcher } from "./watched.ts";
 
@@ -58,7 +58,7 @@ export class ShadowGuard implements Guard {
 
   /** Closes a state, as `deinit` does it: with the last one, all is forgotten. */
   close(s: Known, deinit: () => void): void {
-    const stack = s.past === undefined ? undefined : captureCallStack(DEPTH);
+    const stack = s.past === undefined ? undefined : captureCallStack(USUAL_DEPTH);
     try {
       deinit();
     } finally {

@@ -15,8 +15,8 @@
  * @module
  */
 
-import { captureCallStack, MOST_FRAMES } from "../call_stack.ts";
-import { assertInteger, show } from "../errors.ts";
+import { captureCallStack, MOST_FRAMES, USUAL_DEPTH } from "../call_stack.ts";
+import { assertInteger, assertOptions, show } from "../errors.ts";
 import type { Ptr } from "../heap.ts";
 import { type AnyLayer, type Kept, type Layer, layer, type LayerWith, pass, type StateOf } from "../layer.ts";
 import { advance, fraction } from "../mulberry32.ts";
@@ -73,10 +73,8 @@ export const trace = <L extends AnyLayer>(
   Trace<StateOf<L>>,
   "sites" | Kept<L, "gauge" | "resize" | "owns" | "sizeOf" | "reset" | "goodSize" | "maxAlign" | "verify">
 > => {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new TypeError(`Cannot compose trace: options must be an object, got ${show(options)}`);
-  }
-  const { depth = 8, every = 1, bytes = 0, skip = [] } = options;
+  assertOptions("compose trace", options);
+  const { depth = USUAL_DEPTH, every = 1, bytes = 0, skip = [] } = options;
   if (!Array.isArray(skip) || skip.some((part) => typeof part !== "string" || part === "")) {
     throw new TypeError(
       `Cannot compose trace: skip must be an array of strings, none of them empty, got ${show(skip)}`,

@@ -5,11 +5,11 @@
  */
 
 import type { AnyAllocator } from "../allocator.ts";
-import { formatFrame } from "../call_stack.ts";
-import { formatBytes, formatCount, formatGauge, type Gauge } from "../gauge.ts";
+import { formatFrame, leaveOut } from "../call_stack.ts";
+import { formatBytes, formatGauge, type Gauge, isClean, plural } from "../gauge.ts";
 import { formatOut } from "../layers/check.ts";
 import { MemoryError } from "../memory_errors.ts";
-import { formatSites, type Site, suppressing, totalOf } from "../sites.ts";
+import { formatSites, mergeSites, type Site, suppressing, totalOf } from "../sites.ts";
 import { VARIABLE } from "./help.ts";
 import type { Settings } from "./settings.ts";
 
@@ -29,7 +29,7 @@ export interface Report {
  */
 export function reportOn(a: AnyAllocator, settings: Settings, library: string, unread: boolean): Report {
   const { suppress, verbose, every, bytes } = settings, gauge: Gauge = a.gauge();
-  const out = gauge.nalloc !== gauge.nfree || gauge.szalloc !== gauge.szfree;
+  const out = !isClean(gauge);
   const sites = out ? a.sites() : [], meant = suppressing(suppress);
   const suppressed = sites.filter(meant), places = merge(sites.filter((site) => !meant(site)), settings);
   const estimated = every > 1 || bytes > 0 || sites.some(({ count, sampled }) => sampled < count);
@@ -71,19 +71,7 @@ export function reportOn(a: AnyAllocator, settings: Settings, library: string, u
 
 /** Places as they are to be printed: those that would look the same are one, and calls that are to be left out are. */
 function merge(sites: readonly Site[], { calls, skip }: Settings): Site[] {
-  const merged = new Map<string, Site>();
-  for (const site of sites) {
-    const own = site.frames.filter(({ file }) => !skip.some((part) => file.includes(part)));
-    const frames = (own.length > 0 ? own : site.frames).slice(0, calls), key = frames.map(formatFrame).join("\n");
-    const { count, bytes, sampled } = merged.get(key) ?? { count: 0, bytes: 0, sampled: 0 };
-    merged.set(key, {
-      count: count + site.count,
-      bytes: bytes + site.bytes,
-      sampled: sampled + site.sampled,
-      frames,
-    });
-  }
-  return [...merged.values()].sort((a, b) => b.bytes - a.bytes || b.count - a.count);
+  return mergeSites(sites.map((site) => ({ ...site, frames: leaveOut(site.frames, skip).slice(0, calls) })));
 }
 
 /** Figures as they would be if what is at some sites had been freed. */
@@ -95,10 +83,6 @@ function without(gauge: Gauge, sites: readonly Site[]): Gauge {
 function amountOf(sites: readonly Site[]): string {
   const { count, bytes, sampled } = totalOf(sites), about = sampled < count ? "about " : "";
   return `${about}${plural(count, "block")}, ${formatBytes(bytes)}, at ${plural(sites.length, "place")}`;
-}
-
-function plural(n: number, what: string): string {
-  return `${formatCount(n)} ${what}${n === 1 ? "" : "s"}`;
 }
 
 /** What has been done to a block, if the stack can tell. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { MOST_FRAMES } from "../call_stack.ts";
+import { MOST_FRAMES, USUAL_DEPTH } from "../call_stack.ts";
 import { show } from "../errors.ts";
 import { suppressing } from "../sites.ts";
 
@@ -78,7 +78,7 @@ export function parseSettings(text: string, read: (file: string) => string): Set
   const all = flag("all"), many = 2 ** 32 - 1;
   const settings: Settings = {
     stack,
-    depth: integer("depth", 8, 1, MOST_FRAMES),
+    depth: integer("depth", USUAL_DEPTH, 1, MOST_FRAMES),
     every: integer("every", 1, 1, many),
     bytes: integer("bytes", 0, 1, many),
     skip: list("skip"),

@@ -5,6 +5,7 @@
  */
 
 import { Allocator, type AnyAllocator } from "../allocator.ts";
+import { blame } from "../call_stack.ts";
 import { show } from "../errors.ts";
 import { formatCount, type Gauge } from "../gauge.ts";
 
@@ -83,7 +84,7 @@ export function assertGauge(measured: AnyAllocator | Gauge, expected: ExpectedGa
     .filter(([, expected, actual]) => !matches(expected, actual));
   if (differing.length === 0) return;
   const error = new GaugeError(differing, names.length);
-  Error.captureStackTrace?.(error, assertGauge);
+  blame(error, assertGauge);
   throw error;
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ADDRESS_SPACE, assertFunction, assertInteger, show } from "../errors.ts";
+import { ADDRESS_SPACE, assertFunction, assertInteger, assertOptions, show } from "../errors.ts";
 import { Heap } from "../heap.ts";
 import { describe } from "../describe.ts";
 import { type AnyLayer, isLayer, specialise } from "../layer.ts";
@@ -95,9 +95,7 @@ type Plan = Required<Omit<ConformsOptions, "sizes">> & { sizes: number | readonl
 
 function planOf(options: ConformsOptions): Plan {
   const action = "put a layer on trial";
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${action}: options must be an object, got ${show(options)}`);
-  }
+  assertOptions(action, options);
   const { sizes, seed = 1, programs = 3, steps = 80, frees = false, grows = false } = options;
   const { serves = "some", samples = false } = options;
   if (Array.isArray(sizes) && sizes.length === 0) {

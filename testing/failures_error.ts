@@ -6,9 +6,9 @@
 
 import { formatFrame, type Frame } from "../call_stack.ts";
 import { show } from "../errors.ts";
-import { formatCount } from "../gauge.ts";
+import { formatCount, plural } from "../gauge.ts";
 import { LeakError } from "../layers/check.ts";
-import { formatSites, type Site, type SiteFormat } from "../sites.ts";
+import { formatSites, keyOf, type Site, type SiteFormat } from "../sites.ts";
 
 /** What can be wrong with how a program takes that an allocation fails. */
 export type ProblemKind = "leak" | "swallow" | "error" | "damage" | "nondeterminism";
@@ -82,7 +82,7 @@ export class FailuresError extends Error {
 
 /** Problems by what they are and where the allocation is that failed. */
 export function groupKey({ kind, frames }: Problem): string {
-  return [kind, ...frames.map(formatFrame)].join("\n");
+  return `${kind}\n${keyOf(frames)}`;
 }
 
 function groupProblems(problems: readonly Problem[]): Problem[][] {
@@ -135,8 +135,4 @@ function textOf(error: unknown): string {
   } catch {
     return show(error);
   }
-}
-
-function plural(n: number, what: string): string {
-  return `${formatCount(n)} ${what}${n === 1 ? "" : "s"}`;
 }

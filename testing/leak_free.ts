@@ -6,7 +6,7 @@
 
 import { type AnyAllocator, init } from "../allocator.ts";
 import { show } from "../errors.ts";
-import type { Gauge } from "../gauge.ts";
+import { isClean } from "../gauge.ts";
 import type { AnyLayer } from "../layer.ts";
 import { check, LeakError } from "../layers/check.ts";
 import { type Outcome, within } from "../region.ts";
@@ -88,8 +88,4 @@ export function leakFree<T, A extends unknown[], R>(
     });
   };
   return named(watched, f);
-}
-
-function isClean({ nalloc, nfree, szalloc, szfree }: Gauge): boolean {
-  return nalloc === nfree && szalloc === szfree;
 }

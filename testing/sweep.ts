@@ -5,7 +5,7 @@
  */
 
 import { type AnyAllocator, init } from "../allocator.ts";
-import { type CallStack, captureCallStack, framesOf } from "../call_stack.ts";
+import { type CallStack, captureCallStack, framesOf, USUAL_DEPTH } from "../call_stack.ts";
 import { formatCount } from "../gauge.ts";
 import type { AnyLayer, Gauged } from "../layer.ts";
 import { check, LeakError } from "../layers/check.ts";
@@ -17,9 +17,6 @@ import { FailuresError, groupKey, type Problem, type ProblemKind, WHAT } from ".
 import { Progress } from "./progress.ts";
 import { unresizable } from "./unresizable.ts";
 import { bring, findings, moveTo, traced, type Watch } from "./watch.ts";
-
-/** Calls that are looked at of the call stack of an allocation that failed, unless `depth` says otherwise. */
-const DEPTH = 8;
 
 /** Runs of each group of problems that are repeated with call stacks. */
 const REPEATS = 3;
@@ -63,7 +60,7 @@ export class Sweep {
     this.#wanted = wanted;
     this.#body = body;
     this.#place = place;
-    this.#depth = wanted.tracing.depth ?? DEPTH;
+    this.#depth = wanted.tracing.depth ?? USUAL_DEPTH;
     const when = (nth: number) => nth === this.#nth && this.#fails();
     const over = (base: AnyLayer) => check(fail(base, when) as Gauged<unknown>);
     const base = (wanted.inPlace ? wanted.measured : unresizable(wanted.measured)) as Gauged<unknown>;

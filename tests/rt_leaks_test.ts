@@ -1,12 +1,12 @@
 // Programs that are run as a user runs them, under `rt/leaks.ts`. What they print is compared with `tests/exit/*.txt`;
-// `deno test -A tests/rt_leaks_test.ts -- --update` writes these anew
+// `UPDATE_SNAPSHOTS=1` writes these anew
 import { VARIABLE } from "../rt/help.ts";
 import { reportOn } from "../rt/report.ts";
 import { parseSettings } from "../rt/settings.ts";
 import { assert, assertEquals, assertStringIncludes } from "./assert.ts";
+import { assertSnapshot } from "./output/snapshot.ts";
 
 const root = new URL("../", import.meta.url), fixtures = new URL("exit/", import.meta.url);
-const update = Deno.args.includes("--update");
 
 interface Outcome {
   code: number;
@@ -44,9 +44,7 @@ function snapshot(name: string, file: string, args: string[], settings?: string)
     const shown = args.filter((arg) => arg !== "--no-prompt").map(quoted).join(" ");
     const text = `$ ${assignment}deno ${shown}\n${out}${err}[exit code ${code}]\n`.replaceAll(root.href, "<url>/")
       .replace(/\(\d+(ms|µs)\)/g, "(0ms)").replace(/(the block of .*? at )\d+/g, "$14096");
-    const path = new URL(`${file}.txt`, fixtures);
-    if (update) await Deno.writeTextFile(path, text);
-    assertEquals(text, await Deno.readTextFile(path));
+    await assertSnapshot(`../exit/${file}.txt`, text);
   });
 }
 

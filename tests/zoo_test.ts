@@ -1,6 +1,6 @@
 // Each animal of the zoo, on several bases: its error is what it is, with the right lines, and repaired it is silent.
 //
-// `deno test -A tests/zoo_test.ts -- --update` writes what errors look like to `zoo/errors.txt`.
+// `UPDATE_SNAPSHOTS=1` writes what errors look like to `zoo/errors.txt`.
 import {
   type AnyLayer,
   arena,
@@ -25,6 +25,7 @@ import { debug } from "../layers/debug.ts";
 import { shadow } from "../layers/shadow.ts";
 import { leakFree } from "../testing/mod.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows, fail } from "./assert.ts";
+import { assertSnapshot } from "./output/snapshot.ts";
 import { type Animal, lineOf, marksOf, run, zoo } from "./zoo/animal.ts";
 import "./zoo/leaks.ts";
 import "./zoo/frees.ts";
@@ -201,9 +202,7 @@ Deno.test("zoo: errors as a user sees them", async () => {
     const error = await assertCaught(animal, animal.tool(bonwick(mmap()), debug));
     texts += `== ${name}\n${printed(error)}\n\n`;
   }
-  const file = new URL("zoo/errors.txt", import.meta.url);
-  if (Deno.args.includes("--update")) Deno.writeTextFileSync(file, texts);
-  assertEquals(texts, Deno.readTextFileSync(file));
+  await assertSnapshot("../zoo/errors.txt", texts);
 });
 
 /** An error as it is printed: paths from the root, addresses and the calls of the zoo itself left out. */
