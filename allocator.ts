@@ -56,6 +56,14 @@ export class Allocator<in out S = unknown, in C extends Capability | "get" = any
   /** @internal The allocator of the region outside, once this one has been entered. */
   // deno-lint-ignore no-explicit-any
   _outside: Allocator<any> | undefined = undefined;
+  /**
+   * @internal What the blocks of other heaps are served by while this allocator's region is current, given what would
+   * serve them otherwise: for regions that watch over everything that a program allocates.
+   */
+  _escort: ((outside: AnyAllocator) => AnyLayer) | undefined = undefined;
+  /** @internal Whether it is such an escort. */
+  _accompanies = false;
+  #companions: Map<Heap, AnyAllocator> | undefined;
   #phase: "open" | "entered" | "closed" = "open";
 
   /** Use {@linkcode init}. */
@@ -199,6 +207,24 @@ export class Allocator<in out S = unknown, in C extends Capability | "get" = any
     this.#phase = "entered";
     this._outside = outside;
     if (outside === undefined) keep(this); // the ground region, which is there before anybody asks for owners
+  }
+
+  /** @internal What serves the blocks of another heap, made when it is first asked for. */
+  _companionOn(heap: Heap, outside: () => AnyAllocator): AnyAllocator {
+    this.#companions ??= new Map();
+    let a = this.#companions.get(heap);
+    if (a === undefined) {
+      const outer = outside();
+      this.#companions.set(heap, a = new Allocator(this._escort!(outer)) as AnyAllocator);
+      a._accompanies = true;
+      a._enter(outer);
+    }
+    return a;
+  }
+
+  /** @internal What has served the blocks of other heaps. */
+  get _companions(): readonly AnyAllocator[] {
+    return [...this.#companions?.values() ?? []];
   }
 
   /** @internal Itself, if it is open and its layer has a capability. */

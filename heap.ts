@@ -4,7 +4,7 @@
  * @module
  */
 
-import { ADDRESS_SPACE, assertInteger, assertOptions, assertPowerOfTwo, show } from "./errors.ts";
+import { ADDRESS_SPACE, assertFunction, assertInteger, assertOptions, assertPowerOfTwo, show } from "./errors.ts";
 import { Pages } from "./pages.ts";
 
 /** Address in a heap, in bytes from its start; 0 is null. At most 2^32 - 1, always unsigned. */
@@ -16,6 +16,9 @@ export const PAGE = 4096;
 /** Bytes in a WebAssembly page, the unit in which a memory grows, and how many of ours that is. */
 const WASM_PAGE = 65536;
 const PER_WASM_PAGE = WASM_PAGE / PAGE;
+
+/** Pages asked for at once at least, where they are not grown. */
+const LEAST = 16;
 
 /** The last page of 4 GiB: never handed out, so that the end of a block is an address too. */
 const LAST_PAGE = 2 ** 20 - 1;
@@ -32,6 +35,11 @@ export interface HeapOptions {
   memory?: WebAssembly.Memory;
   /** With `memory`: the first address in bytes that is free, up to the end of that memory. Default: its end. */
   start?: number;
+  /**
+   * With `memory`: where more comes from than it has, in place of growing it. Returns the address of so many bytes at
+   * least that are the heap's from now on, or 0.
+   */
+  more?: (bytes: number) => Ptr;
 }
 
 /** Looks at each access to a heap through `std`: a layer that finds misuse sets one. */
@@ -106,6 +114,9 @@ export class Heap {
   readonly #memory: WebAssembly.Memory;
   readonly #pages: Pages;
   readonly #maximum: number;
+  readonly #more: ((bytes: number) => Ptr) | undefined;
+  /** Pages had from there. */
+  #asked = 0;
   /** The views, once others may grow the memory; until then they are fields. */
   #views: Record<string, ArrayBufferView> | undefined;
 
@@ -114,6 +125,7 @@ export class Heap {
     const { memory, start } = open(options);
     const first = Math.max(1, Math.ceil(start / PAGE)); // page 0 is never handed out, so that 0 can be null
     this.#memory = memory;
+    this.#more = options.more;
     this.start = first * PAGE;
     this.#maximum = options.memory ? 65536 : options.maximum ?? 65536;
     const pages = Math.max(first, pagesIn(this.size));
@@ -228,6 +240,7 @@ export class Heap {
 
   /** Grows so that `n` pages fit behind the tail: by half as much again as there is, or by as much as is possible. */
   #grow(n: number): boolean {
+    if (this.#more !== undefined) return this.#askFor(n, this.#more);
     const pages = this.#pages;
     const size = this.size / WASM_PAGE;
     const need = Math.ceil((n - (pages.limit - pages.tail)) / PER_WASM_PAGE);
@@ -244,6 +257,20 @@ export class Heap {
       this.refresh();
       pages.grown(pagesIn(before * WASM_PAGE), pagesIn((before + delta) * WASM_PAGE));
       if (pages.limit - pages.tail >= n) return true;
+    }
+    return false;
+  }
+
+  /** Asks for a quarter of what there is, or for as much as fits `n` pages wherever it begins. */
+  #askFor(n: number, more: (bytes: number) => Ptr): boolean {
+    const pages = this.#pages;
+    for (const ask of [Math.max(n, LEAST, this.#asked >>> 2), n]) {
+      const bytes = (ask + 1) * PAGE, p = ask < LAST_PAGE ? more(bytes) : 0;
+      if (p === 0) continue;
+      const first = Math.ceil(p / PAGE), end = pagesIn(Math.floor((p + bytes) / PAGE) * PAGE);
+      this.#asked += end - first;
+      pages.grown(first, end);
+      return true;
     }
     return false;
   }
@@ -307,12 +334,16 @@ function open(options: HeapOptions): { memory: WebAssembly.Memory; start: number
       throw new TypeError(`Cannot make a heap: memory must be a WebAssembly.Memory, got ${show(memory)}`);
     }
     const end = memory.buffer.byteLength;
-    const { start = end } = options;
+    const { start = end, more } = options;
     assertInteger("make a heap", "start, an address in bytes,", start, 0, end);
+    if (more !== undefined) assertFunction("make a heap", "more", more);
     return { memory, start };
   }
   if (options.start !== undefined) {
     throw new TypeError("Cannot make a heap: start needs the memory that it is an address in");
+  }
+  if (options.more !== undefined) {
+    throw new TypeError("Cannot make a heap: more needs the memory that it comes from");
   }
   assertInteger("make a heap", "maximum, in pages of 64 KiB,", maximum, 0, 65536);
   assertInteger("make a heap", "initial, in pages of 64 KiB,", initial, 0, maximum);

@@ -84,6 +84,8 @@ export interface Layer<in out S> {
    * Looks at every block for damage, and throws a `MemoryError` that says what has been done to one. O(bytes out).
    */
   verify?(s: S): void;
+  /** True when its gauge counts just what goes through it, as `stats` over it would. */
+  readonly counts?: boolean;
   /** True when `get` writes to no block, so that what has come fresh from the heap is still zero. */
   readonly pristine?: boolean;
   /** True when `put` takes a part of a block as well, in units of 16 bytes, and blocks that adjoin as one. */
@@ -264,7 +266,7 @@ export function layer<F extends Factory, G extends Factory = F>(
 }
 
 /** Members of a layer that one above it may have without doing anything for it. */
-export type Passable = Capability | "pristine" | "divisible" | "window";
+export type Passable = Capability | "counts" | "pristine" | "divisible" | "window";
 
 /** Some of these members. */
 export type Passed<S> = Partial<Pick<Layer<S>, Passable>>;
@@ -306,6 +308,7 @@ export function pass<S>(
     rewind: (s, m) => base.rewind!(s.base, m),
     sites: (s) => base.sites!(s.base),
     verify: (s) => base.verify!(s.base),
+    counts: base.counts,
     pristine: base.pristine,
     divisible: base.divisible,
     window: (s) => base.window!(s.base),
@@ -370,6 +373,7 @@ export function ownFunctions(base: AnyLayer): AnyLayer {
     ...(base.rewind && { rewind: (s, m) => base.rewind!(s, m) }),
     ...(base.sites && { sites: (s) => base.sites!(s) }),
     ...(base.verify && { verify: (s) => base.verify!(s) }),
+    ...(base.counts && { counts: true }),
     ...(base.pristine && { pristine: true }),
     ...(base.divisible && { divisible: true }),
   };

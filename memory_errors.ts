@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type CallStack, formatFrame, type Frame, framesOf, withStackLimit } from "./call_stack.ts";
+import { type CallStack, framesOf, withStackLimit } from "./call_stack.ts";
+import { formatFrames, type Frame } from "./frames.ts";
 import { formatBytes } from "./gauge.ts";
 import type { Ptr } from "./heap.ts";
 
@@ -115,5 +116,5 @@ function reachUser(error: MemoryError, constructor: typeof MemoryError): void {
 
 function part(heading: string, frames: readonly Frame[]): string {
   if (frames.length === 0) return "";
-  return `\n  ${heading}` + frames.slice(0, IN_MESSAGE).map((frame) => `\n    ${formatFrame(frame)}`).join("");
+  return `\n  ${heading}` + formatFrames(frames, IN_MESSAGE).map((line) => `\n    ${line}`).join("");
 }

@@ -63,7 +63,12 @@ export class Pages {
   put(page: number, n: number): boolean {
     if (page >= this.tail || !this.isOut(page, n)) return false;
     this.#tags[page] = 0;
-    let end = page + n;
+    this.#release(page, page + n);
+    return true;
+  }
+
+  /** Frees a run that is not free, and merges it with its neighbours. */
+  #release(page: number, end: number): void {
     const before = page > this.#first ? this.#tags[page - 1] : 0;
     if (before !== 0 && before < USED) {
       page -= before;
@@ -78,7 +83,6 @@ export class Pages {
       }
       this.#free(page, end);
     } else this.tail = page;
-    return true;
   }
 
   /** Lengthens the used run of `n` pages at `page` by `more` pages in place; false if they are not free. */
@@ -108,8 +112,15 @@ export class Pages {
     return true;
   }
 
-  /** The memory now ends at `limit`. If the added pages start above the old limit, the gap is somebody else's. */
+  /**
+   * The pages `from` up to `limit` are free now, too. If they start above the old limit, the gap is somebody else's; if
+   * below, they were in such a gap.
+   */
   grown(from: number, limit: number): void {
+    if (limit <= this.tail) {
+      if (from < limit) this.#release(from, limit);
+      return;
+    }
     if (from > this.limit) {
       this.#reach(from);
       const rest = this.tail;

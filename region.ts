@@ -46,6 +46,8 @@ let currentHeap: Heap | undefined = defaultHeap;
 let bottom: AnyAllocator = outermost;
 /** Calls of `enter` and `escape` on the call stack. While it is 0, `current` is `bottom`. */
 let depth = 0;
+/** Who wants to know that `current` has changed. */
+let switched: (() => void) | undefined;
 
 // For the hot path: an engine looks up what is imported at each use, and inlines a constant
 const isAligned = isAlignment;
@@ -298,6 +300,38 @@ export function topHeap(): Heap {
   return currentHeap ?? top().heap;
 }
 
+/**
+ * The allocator that serves the blocks of a heap: that of the innermost region that lies on it, or accompanies one that
+ * does not, else `ground`.
+ *
+ * @internal
+ */
+export function topOn(heap: Heap, ground: AnyAllocator): AnyAllocator {
+  return servingOn(heap, top(), ground);
+}
+
+function servingOn(heap: Heap, region: AnyAllocator | undefined, ground: AnyAllocator): AnyAllocator {
+  for (let a = region; a !== undefined; a = a._outside) {
+    if (a.closed) continue;
+    if (a.layer.heap === heap) return a;
+    if (a._escort !== undefined) {
+      const outside = a._outside;
+      return a._companionOn(heap, () => servingOn(heap, outside, ground));
+    }
+  }
+  return ground;
+}
+
+/** Whether it depends on which task asks what serves allocations. @internal */
+export function isAmbient(): boolean {
+  return current === ambient;
+}
+
+/** Calls `f` whenever the current region has changed, from now on. @internal */
+export function onSwitch(f: () => void): void {
+  switched = f;
+}
+
 /** The allocator of the region outside the current one. An `Error` in the ground region, which has no outside. */
 export function next(): AnyAllocator {
   const outside = top()._outside;
@@ -334,6 +368,7 @@ function switchTo(a: AnyAllocator): void {
   state = a.state;
   currentHeap = a === ambient ? undefined : a.layer.heap;
   window = currentHeap === defaultHeap ? a._window : NO_WINDOW;
+  if (switched !== undefined) switched();
 }
 
 /** Runs `f` with allocations served by `a`. */

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { type CallStack, formatFrame, type Frame, framesOf } from "./call_stack.ts";
+import { type CallStack, framesOf } from "./call_stack.ts";
 import { assertInteger, assertOptions, show } from "./errors.ts";
+import { apart, formatFrame, formatFrames, formatGuests, type Frame } from "./frames.ts";
 import { formatBytes, formatCount, plural } from "./gauge.ts";
 import { advance, fraction } from "./mulberry32.ts";
 
@@ -17,7 +18,10 @@ export interface Site {
   readonly bytes: number;
   /** Blocks of which the call stack has been looked at: `count`, unless it is an estimate. */
   readonly sampled: number;
-  /** The calls that led to the allocation, the user's innermost first. Empty where none was recorded. */
+  /**
+   * The calls that led to the allocation, the user's innermost first, behind them what these had called in guests, the
+   * innermost first. Empty where none was recorded.
+   */
   readonly frames: readonly Frame[];
 }
 
@@ -89,7 +93,8 @@ export interface SiteFormat {
 }
 
 /**
- * Sites for people: each with what it is about and the calls that led to it.
+ * Sites for people: each with what it is about and the calls that led to it. Sites with the same calls of JavaScript, from
+ * which a guest has allocated in several ways, are shown as one, with the ways.
  *
  * @example
  * ```ts
@@ -108,18 +113,50 @@ export function formatSites(sites: readonly Site[], options: SiteFormat = {}): s
   const { sites: most = Infinity, frames: calls = Infinity } = options;
   if (most !== Infinity) assertInteger("format as sites", "number of sites", most, 0, 2 ** 32);
   if (calls !== Infinity) assertInteger("format as sites", "number of frames", calls, 0, 2 ** 32);
-  const lines: string[] = [];
-  for (const { count, bytes, sampled, frames } of sites.slice(0, most)) {
-    lines.push(`  ${sampled < count ? "about " : ""}${plural(count, "block")}, ${formatBytes(bytes)}, allocated at`);
-    if (frames.length === 0) lines.push("    a place that was not recorded");
-    for (const frame of frames.slice(0, calls)) lines.push(`    ${formatFrame(frame)}`);
+  const lines: string[] = [], places = placesOf(sites, calls);
+  for (const ways of places.slice(0, most)) {
+    const frames = ways.length === 1 ? ways[0].frames : apart(ways[0].frames).calls;
+    lines.push(`  ${amountOf(ways)}, allocated at`);
+    if (ways[0].frames.length === 0) lines.push("    a place that was not recorded");
+    lines.push(...formatFrames(frames, calls).map((line) => `    ${line}`));
+    if (ways.length > 1) lines.push(...formatWays(ways, calls).map((line) => `    ${line}`));
   }
-  const more = sites.slice(most);
+  const more = places.slice(most).flat();
   if (more.length > 0) {
     const { count, bytes } = totalOf(more);
-    lines.push(`  and ${formatCount(count)} more, ${formatBytes(bytes)}, at ${plural(more.length, "other place")}`);
+    lines.push(
+      `  and ${formatCount(count)} more, ${formatBytes(bytes)}, at ${plural(places.length - most, "other place")}`,
+    );
   }
   return lines.join("\n");
+}
+
+function amountOf(sites: readonly Site[]): string {
+  const { count, bytes, sampled } = totalOf(sites);
+  return `${sampled < count ? "about " : ""}${plural(count, "block")}, ${formatBytes(bytes)}`;
+}
+
+/** Sites from which guests have allocated, together with those that differ in nothing that is shown but the calls in these. */
+function placesOf(sites: readonly Site[], most: number): readonly (readonly Site[])[] {
+  const places = new Map<unknown, Site[]>();
+  for (const site of sites) {
+    const { calls, guests } = apart(site.frames), key = guests.length > 0 ? keyOf(calls.slice(0, most)) : site;
+    const place = places.get(key);
+    if (place === undefined) places.set(key, [site]);
+    else place.push(site);
+  }
+  const together = [...places.values()];
+  return places.size === sites.length ? together : together.sort((a, b) => totalOf(b).bytes - totalOf(a).bytes);
+}
+
+/** The ways that guests have allocated in, a line for each, those of the most bytes first. */
+function formatWays(sites: readonly Site[], most: number): string[] {
+  const ways = mergeSites(sites.map((site) => ({ ...site, frames: apart(site.frames).guests })));
+  const lines = ways.slice(0, most).map((way) => {
+    return `${amountOf([way])}, ${formatGuests(way.frames, most === Infinity).join(" <- ")}`;
+  });
+  if (ways.length > most) lines.push(`${amountOf(ways.slice(most))}, in ${plural(ways.length - most, "other way")}`);
+  return lines;
 }
 
 /** The figures of some sites, taken together. */
@@ -162,7 +199,9 @@ export function suppressing(patterns: readonly string[]): (site: Site) => boolea
     }
     const source = glob.split(/\*+/).map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&")).join(".*");
     const name = new RegExp(`^(?:.*[. ])?${source}(?: \\[as .*\\])?$`), file = new RegExp(`^(?:file:|.*/)?${source}$`);
-    return (frame: Frame) => kind !== "file" && name.test(frame.name) || kind !== "fn" && file.test(frame.file);
+    return (frame: Frame) =>
+      kind !== "file" && name.test(frame.name) ||
+      kind !== "fn" && (file.test(frame.file) || frame.module !== undefined && file.test(frame.module));
   });
   return ({ frames }) => frames.some((frame) => tests.some((test) => test(frame)));
 }

@@ -99,11 +99,11 @@ export const check: <L extends Gauged<any>>(base: L) => LayerWith<Check<StateOf<
         const g = base.gauge(s);
         if (!isClean(g)) throw new LeakError(g, base.sites?.(s));
       },
-      get: (s, size, align) => get(s, size, align),
-      put: (s, p, size) => put(s, p, size),
+      get,
+      put,
       gauge: base.gauge,
       ...share(base, "resize", "owns", "sizeOf", "reset", "goodSize", "maxAlign", "mark", "rewind"),
-      ...share(base, "sites", "verify", "pristine"),
+      ...share(base, "sites", "verify", "pristine", "counts"),
     };
   },
   { isClean, LeakError, share },

@@ -61,6 +61,7 @@ export const stats: <L extends AnyLayer>(
   "gauge" | Kept<L, "resize" | "owns" | "sizeOf" | "reset" | "goodSize" | "maxAlign" | "sites" | "verify">
 > = layer(
   function stats<S>(base: Layer<S>): Gauged<Stats<S>> {
+    if (base.counts) return base as unknown as Gauged<Stats<S>>; // it would count the same
     const { heap, get, put } = base;
 
     /**

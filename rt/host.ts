@@ -41,7 +41,13 @@ export interface DenoNamespace {
 
 interface Files {
   readFileSync(file: string, encoding: "utf8"): string;
+  readFileSync(file: string): Uint8Array;
+  writeFileSync(file: string, bytes: Uint8Array): void;
   writeSync(fd: number, bytes: Uint8Array): number;
+}
+
+interface Terminals {
+  isatty(fd: number): boolean;
 }
 
 const host = globalThis as unknown as { process?: Process; Deno?: DenoNamespace };
@@ -82,26 +88,45 @@ export function mayReadEnv(variable: string): boolean {
 
 /** A file's text. Throws an `Error` whose message says in a line why it cannot be had. */
 export function readText(file: string): string {
-  if (!may({ name: "read", path: file })) throw new Error(`that takes --allow-read=${file}`);
-  if (files === undefined) throw new Error("this runtime has no files");
-  try {
-    return files.readFileSync(file, "utf8");
-  } catch (e) {
-    if ((e as { code?: string }).code === "ENOENT") throw new Error("there is no such file");
-    throw e;
-  }
+  return use("read", file, (files) => files.readFileSync(file, "utf8"));
 }
 
-/** Prints on the standard error, and returns when that is done. */
+/** A file's bytes. Throws an `Error` whose message says in a line why they cannot be had. */
+export function readBytes(file: string): Uint8Array {
+  return use("read", file, (files) => files.readFileSync(file));
+}
+
+/** Writes a file. Throws an `Error` whose message says in a line why that cannot be. */
+export function writeBytes(file: string, bytes: Uint8Array): void {
+  use("write", file, (files) => files.writeFileSync(file, bytes));
+}
+
+/** Prints a line on the standard error, and returns when that is done. */
 export function writeError(text: string): void {
-  if (files === undefined) return console.error(text);
-  for (let rest = new TextEncoder().encode(text + "\n"); rest.length > 0;) {
+  if (files === undefined) console.error(text);
+  else write(2, text + "\n");
+}
+
+/** Prints a line on the standard output, and returns when that is done. */
+export function writeOutput(text: string): void {
+  if (files === undefined) console.log(text);
+  else write(1, text + "\n");
+}
+
+/** Writes to a file descriptor, and returns when that is done. */
+export function write(fd: 1 | 2, text: string): void {
+  for (let rest = new TextEncoder().encode(text); rest.length > 0;) {
     try {
-      rest = rest.subarray(files.writeSync(2, rest));
+      rest = rest.subarray(files!.writeSync(fd, rest));
     } catch (e) {
       if ((e as { code?: string }).code !== "EAGAIN") return; // nobody reads it any more
     }
   }
+}
+
+/** Whether somebody looks at a file descriptor in a terminal. */
+export function isTerminal(fd: 0 | 1 | 2): boolean {
+  return (process?.getBuiltinModule?.("node:tty") as Terminals | undefined)?.isatty(fd) ?? false;
 }
 
 /** Ends the program. */
@@ -115,6 +140,24 @@ export const inDenoWorker: boolean = deno !== undefined && "WorkerGlobalScope" i
 
 /** Whether the program is a file of tests that `deno test` runs. */
 export const inTest: boolean = deno?.test !== undefined && deno.test.name !== "noopTest";
+
+/** What is done to a file, or an `Error` that says why that cannot be. */
+function use<T>(what: "read" | "write", file: string, f: (files: Files) => T): T {
+  if (!may({ name: what, path: file })) throw new Error(`that takes --allow-${what}=${file}`);
+  if (files === undefined) throw new Error("this runtime has no files");
+  try {
+    return f(files);
+  } catch (e) {
+    const known = REASONS[(e as { code?: string }).code ?? ""];
+    throw known === undefined ? e : new Error(known);
+  }
+}
+
+const REASONS: Record<string, string> = {
+  ENOENT: "there is no such file",
+  EISDIR: "it is a directory",
+  EACCES: "that is not permitted",
+};
 
 /** Whether Deno permits something, which nobody is asked for. */
 function may(what: Record<string, string>): boolean {

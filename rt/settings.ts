@@ -1,5 +1,5 @@
 /**
- * The settings of `leaks.ts`, as they come in an environment variable.
+ * What can be set of a report on leaks: for `leaks.ts` in an environment variable, for `cli.ts` in options.
  *
  * @module
  */
@@ -8,15 +8,15 @@ import { MOST_FRAMES, USUAL_DEPTH } from "../call_stack.ts";
 import { show } from "../errors.ts";
 import { suppressing } from "../sites.ts";
 
-/** What serves the ground region. */
+/** What serves the ground region under `leaks.ts`. */
 export type StackName = "check" | "debug" | "shadow";
 
 const STACKS: readonly StackName[] = ["check", "debug", "shadow"];
 
 /** What can be set. */
-export interface Settings {
-  /** What serves the ground region. */
-  stack: StackName;
+export interface Settings<S extends string = StackName> {
+  /** What serves the program. */
+  stack: S;
   /** Calls recorded of each call stack. */
   depth: number;
   /** Records one call of `get` in so many. */
@@ -53,7 +53,21 @@ export function parseSettings(text: string, read: (file: string) => string): Set
     if (given.has(name)) throw new Error(`${name} is given twice`);
     given.set(name, value);
   }
+  return settingsOf(given, STACKS, read);
+}
 
+/**
+ * Settings from their values by name; undefined is that of a name that has none. Throws an `Error` whose message is for
+ * the user.
+ *
+ * @param stacks What `stack` can be; the first, if nobody says
+ * @param read Gives a file's text
+ */
+export function settingsOf<S extends string>(
+  given: ReadonlyMap<string, string | undefined>,
+  stacks: readonly S[],
+  read: (file: string) => string,
+): Settings<S> {
   const flag = (name: string): boolean => {
     const value = given.get(name);
     if (value !== undefined) throw new Error(`${name} takes no value, got ${show(value)}`);
@@ -73,10 +87,10 @@ export function parseSettings(text: string, read: (file: string) => string): Set
     return parts;
   };
 
-  const stack = (given.has("stack") ? given.get("stack") ?? "" : "check") as StackName;
-  if (!STACKS.includes(stack)) throw new Error(`stack must be one of ${STACKS.join(", ")}, got ${show(stack)}`);
+  const stack = (given.has("stack") ? given.get("stack") ?? "" : stacks[0]) as S;
+  if (!stacks.includes(stack)) throw new Error(`stack must be one of ${stacks.join(", ")}, got ${show(stack)}`);
   const all = flag("all"), many = 2 ** 32 - 1;
-  const settings: Settings = {
+  const settings: Settings<S> = {
     stack,
     depth: integer("depth", USUAL_DEPTH, 1, MOST_FRAMES),
     every: integer("every", 1, 1, many),

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { formatFrame, type Frame } from "../call_stack.ts";
+import { formatFrames, type Frame } from "../frames.ts";
 import { show } from "../errors.ts";
 import { formatCount, plural } from "../gauge.ts";
 import { LeakError } from "../layers/check.ts";
@@ -110,7 +110,7 @@ function linesOf(group: readonly Problem[], report: SiteFormat): string[] {
   const lines = [
     `  ${plural(n, "run")} ${WHAT[kind]}: ${n === 1 ? "that" : "the first is that"} in which allocation ` +
     `${formatCount(nth)} failed${frames.length > 0 ? ", at" : ""}`,
-    ...frames.slice(0, CALLS).map((frame) => `    ${formatFrame(frame)}`),
+    ...formatFrames(frames, CALLS).map((line) => `    ${line}`),
   ];
   if (kind === "nondeterminism" && nth === 0) {
     lines[0] = "  a run in which none failed did not do what the first had done";

@@ -4,13 +4,13 @@
  * @module
  */
 
-import { type AnyAllocator, init } from "../allocator.ts";
+import type { AnyAllocator } from "../allocator.ts";
 import { show } from "../errors.ts";
 import { isClean } from "../gauge.ts";
 import type { AnyLayer } from "../layer.ts";
 import { check, LeakError } from "../layers/check.ts";
 import { type Outcome, within } from "../region.ts";
-import { assertBody, bring, findings, moveTo, named, placeOf, watch, type WatchOptions } from "./watch.ts";
+import { assertBody, bring, findings, moveTo, named, placeOf, watch, watchful, type WatchOptions } from "./watch.ts";
 
 /** How {@linkcode leakFree} watches a test. */
 export interface LeakFreeOptions extends WatchOptions {
@@ -61,10 +61,9 @@ export function leakFree<T, A extends unknown[], R>(
   const watched = function (this: T, ...args: A): R {
     const body = () => f.apply(this, args);
     const run = (
-      stack: AnyLayer,
+      a: AnyAllocator,
       conclude: (outcome: Outcome<Awaited<R>>, found: unknown, a: AnyAllocator) => unknown,
     ) => {
-      const a = init(stack);
       return within(a, body, (outcome) => conclude(outcome, findings(a, watching, () => a._close()), a)) as R;
     };
     const result = (outcome: Outcome<Awaited<R>>, found: unknown) => {
@@ -75,11 +74,12 @@ export function leakFree<T, A extends unknown[], R>(
       if (found === undefined) return outcome.value;
       throw moveTo(place, found);
     };
-    if (!again) return run(watching.layer, result);
-    return run(check(watching.measured), (first, leak) => {
+    const traced = () => watchful(watching.layer, watching);
+    if (!again) return run(traced(), result);
+    return run(watchful(check(watching.measured), watching, false), (first, leak) => {
       if (first.threw || !(leak instanceof LeakError)) return result(first, leak);
-      return run(watching.layer, (second, found, { layer, state }) => {
-        if (second.threw || isClean(layer.gauge!(state))) {
+      return run(traced(), (second, found, a) => {
+        if (second.threw || [a, ...a._companions].every(({ layer, state }) => isClean(layer.gauge!(state)))) {
           leak.message += "; a second run, to see where, left nothing";
           return result(first, leak);
         }

@@ -4,15 +4,17 @@
  * @module
  */
 
-import type { AnyAllocator } from "../allocator.ts";
+import { type AnyAllocator, init } from "../allocator.ts";
 import { blame, type CallStack, formatFrame, withStackLimit } from "../call_stack.ts";
 import { show } from "../errors.ts";
-import { type AnyLayer, type Gauged, isLayer } from "../layer.ts";
+import type { Heap } from "../heap.ts";
+import { type AnyLayer, type Gauged, isLayer, layer } from "../layer.ts";
 import { check, isFinding, LeakError } from "../layers/check.ts";
 import { general } from "../layers/ready.ts";
+import { serving } from "../layers/pipe.ts";
 import { stats } from "../layers/stats.ts";
 import { trace, type TraceOptions } from "../layers/trace.ts";
-import { formatSites, type Site, type SiteFormat, suppressing, totalOf } from "../sites.ts";
+import { formatSites, mergeSites, type Site, type SiteFormat, suppressing, totalOf } from "../sites.ts";
 
 /** How a test is watched for leaks: `depth`, `every`, `bytes` and `skip` as `trace` takes them. */
 export interface WatchOptions extends TraceOptions {
@@ -34,6 +36,14 @@ export interface Watch {
   readonly suppressed: ((site: Site) => boolean) | undefined;
   readonly report: SiteFormat | undefined;
 }
+
+/** A layer that serves from an allocator. */
+const over = layer(
+  function over(heap: Heap, a: AnyAllocator) {
+    return serving(heap, "over", () => a);
+  },
+  { serving },
+);
 
 const OPTIONS: readonly string[] = ["stack", "depth", "every", "bytes", "skip", "suppress", "report"];
 
@@ -78,6 +88,21 @@ export function watch<O extends WatchOptions>(
   }, options];
 }
 
+/**
+ * An allocator for the region of a test. What guests allocate inside is watched, too, whatever serves them.
+ *
+ * @param layer What serves the test
+ * @param recording Whether what guests allocate is recorded with call stacks
+ */
+export function watchful(layer: AnyLayer, { tracing }: Watch, recording = true): AnyAllocator {
+  const a = init(layer) as AnyAllocator;
+  a._escort = (outside) => {
+    const counted = stats(over(outside.heap, outside)) as Gauged<unknown>;
+    return check(recording ? traced(counted, tracing) : counted);
+  };
+  return a;
+}
+
 /** A layer that records where blocks come from: itself, if it does. */
 export function traced(base: Gauged<unknown>, tracing: TraceOptions): Gauged<unknown> {
   return base.sites === undefined ? trace(base, tracing) as Gauged<unknown> : base;
@@ -85,12 +110,37 @@ export function traced(base: Gauged<unknown>, tracing: TraceOptions): Gauged<unk
 
 /** Closes the allocator of a test by `close`, and returns what that finds, or undefined. */
 export function findings(a: AnyAllocator, { suppressed, report }: Watch, close: () => void): unknown {
+  const found = [finding(a, close), ...a._companions.map((guest) => finding(guest, () => guest._close()))];
+  const leaks: LeakError[] = [];
+  for (const one of found) {
+    if (one === undefined) continue;
+    if (!(one.error instanceof LeakError)) return one.error;
+    const leak = leakOf(one.a, one.error, suppressed, report);
+    if (leak !== undefined) leaks.push(leak);
+  }
+  return leaks.length > 1 ? joined(leaks, report) : leaks[0];
+}
+
+function finding(a: AnyAllocator, close: () => void): { a: AnyAllocator; error: unknown } | undefined {
   try {
     close();
     return undefined;
-  } catch (e) {
-    return e instanceof LeakError ? leakOf(a, e, suppressed, report) : e;
+  } catch (error) {
+    return { a, error };
   }
+}
+
+/** What several have leaked, as one leak. */
+function joined(leaks: readonly LeakError[], report: Watch["report"]): LeakError {
+  const sum = (of: (g: LeakError["gauge"]) => number) => leaks.reduce((n, { gauge }) => n + of(gauge), 0);
+  const gauge = {
+    nalloc: sum((g) => g.nalloc),
+    nfree: sum((g) => g.nfree),
+    szalloc: sum((g) => g.szalloc),
+    szfree: sum((g) => g.szfree),
+    watermark: sum((g) => g.watermark), // at most
+  };
+  return reported(new LeakError(gauge, mergeSites(leaks.flatMap(({ sites }) => sites))), report);
 }
 
 /** A leak with where it comes from and without what is meant to stay, or undefined if that is all. */
@@ -121,8 +171,13 @@ function leakOf(
       szfree: exact ? gauge.szfree + bytes : gauge.szalloc - left.bytes,
     };
   }
-  const leak = new LeakError(gauge, sites);
-  if (report !== undefined && sites.length > 0) leak.message = `${headline(leak)}\n${formatSites(sites, report)}`;
+  return reported(new LeakError(gauge, sites), report);
+}
+
+function reported(leak: LeakError, report: Watch["report"]): LeakError {
+  if (report !== undefined && leak.sites.length > 0) {
+    leak.message = `${headline(leak)}\n${formatSites(leak.sites, report)}`;
+  }
   return leak;
 }
 

@@ -9,7 +9,7 @@ import { show } from "../errors.ts";
 import type { AnyLayer } from "../layer.ts";
 import { isFinding, LeakError } from "../layers/check.ts";
 import { begin, end } from "../region.ts";
-import { displace, findings, headline, mostOf, watch, type WatchOptions } from "./watch.ts";
+import { displace, findings, headline, mostOf, watch, watchful, type WatchOptions } from "./watch.ts";
 
 /** What registers functions that a test runner calls before and after each test. */
 export interface TestHooks {
@@ -77,7 +77,7 @@ export function withRegion(
 
   const beforeEach = () => {
     if (current !== undefined) unwind(current); // the hook that should have ended it has not been called
-    current = init(watching.layer);
+    current = watchful(watching.layer, watching);
     begin(current);
     open.push(current);
   };

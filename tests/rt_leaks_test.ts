@@ -4,6 +4,7 @@ import { VARIABLE } from "../rt/help.ts";
 import { reportOn } from "../rt/report.ts";
 import { parseSettings } from "../rt/settings.ts";
 import { assert, assertEquals, assertStringIncludes } from "./assert.ts";
+import { hasNode, libraryForNode } from "./in_node.ts";
 import { assertSnapshot } from "./output/snapshot.ts";
 
 const root = new URL("../", import.meta.url), fixtures = new URL("exit/", import.meta.url);
@@ -296,48 +297,22 @@ Deno.test("leaks at exit: from another origin, with nothing cached", async () =>
   }
 });
 
-const hasNode = await new Deno.Command("node", { args: ["--version"] }).output().then((o) => o.success, () => false);
 if (!hasNode) console.warn("leaks at exit: there is no node here, what is tested there is left out");
-
-/** The library's files in a folder, by their paths. */
-function sources(folder: string): string[] {
-  return [...Deno.readDirSync(new URL(folder, root))].flatMap(({ name, isFile, isDirectory }) =>
-    isDirectory ? sources(`${folder}${name}/`) : isFile && name.endsWith(".ts") ? [folder + name] : []
-  );
-}
 
 Deno.test({
   name: "leaks at exit: in Node",
   ignore: !hasNode,
   fn: async () => {
-    const dir = await Deno.realPath(await Deno.makeTempDir());
-    const top = [...Deno.readDirSync(root)].filter(({ name }) => name.endsWith(".ts")).map(({ name }) => name);
-    const all = [...top, ...["layers/", "rt/", "std/"].flatMap(sources)];
-    for (const path of all) {
-      await Deno.mkdir(`${dir}/${path}`.replace(/[^/]*$/, ""), { recursive: true });
-      await Deno.copyFile(new URL(path, root), `${dir}/${path}`);
-    }
-    const transpiled = await run(
-      Deno.execPath(),
-      ["transpile", "--no-check", "--no-config", "--outdir", "out", ...all],
-      undefined,
-      dir,
-    );
-    assertEquals(transpiled.code, 0, transpiled.err);
-    for (const path of all) {
-      const name = `${dir}/out/${path.replace(/ts$/, "js")}`, source = await Deno.readTextFile(name);
-      await Deno.writeTextFile(name, source.replaceAll(/(from "\.[^"]*)\.ts"/g, '$1.js"'));
-    }
-    await Deno.writeTextFile(`${dir}/out/package.json`, '{ "type": "module" }');
+    const dir = await libraryForNode();
     const program = await Deno.readTextFile(new URL("ending.ts", fixtures));
     await Deno.writeTextFile(
-      `${dir}/out/ending.js`,
+      `${dir}/ending.js`,
       program.replace("../../mod.ts", "./mod.js").replaceAll("Deno.exit", "process.exit"),
     );
     const node = (args: string[], settings?: string) =>
-      run("node", ["--import", "./rt/leaks.js", ...args], settings, `${dir}/out`);
+      run("node", ["--import", "./rt/leaks.js", ...args], settings, dir);
 
-    const place = `\n  1 block, 100 B, allocated at\n    file://${dir}/out/ending.js:6:11\n`;
+    const place = `\n  1 block, 100 B, allocated at\n    file://${dir}/ending.js:6:11\n`;
     for (
       const [how, code] of [[["leave"], 1], [["process", "0"], 1], [["process", "3"], 3], [["code", "5"], 5]] as const
     ) {
@@ -354,12 +329,12 @@ Deno.test({
     assertEquals(await node(["ending.js", "handled"]), { code: 1, out: "", err: LEAK + place });
     assertEquals(await node(["ending.js"], "suppress=file:ending.js"), { code: 0, out: "", err: "" });
     assertEquals((await node(["ending.js"], "nonsense")).code, 2);
-    const help = await run("node", ["rt/leaks.js"], undefined, `${dir}/out`);
+    const help = await run("node", ["rt/leaks.js"], undefined, dir);
     assertEquals(help.code, 0);
-    assertStringIncludes(help.out, `usage: node --import file://${dir}/out/rt/leaks.js main.js\n`);
+    assertStringIncludes(help.out, `usage: node --import file://${dir}/rt/leaks.js main.js\n`);
 
     await Deno.writeTextFile(
-      `${dir}/out/worker.js`,
+      `${dir}/worker.js`,
       `import { isMainThread, Worker } from "node:worker_threads";\nimport { bytealloc } from "./mod.js";\n` +
         `if (isMainThread) new Worker(new URL(import.meta.url));\nelse bytealloc(100);\n`,
     );

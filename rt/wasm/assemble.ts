@@ -44,6 +44,8 @@ const PLAIN: Readonly<Record<string, number>> = {
   "i64.eqz": 0x50,
   "i64.eq": 0x51,
   "i64.ne": 0x52,
+  "i64.lt_s": 0x53,
+  "i64.gt_s": 0x55,
   "i64.gt_u": 0x56,
   "i32.clz": 0x67,
   "i32.add": 0x6a,
@@ -55,6 +57,8 @@ const PLAIN: Readonly<Record<string, number>> = {
   "i32.shl": 0x74,
   "i32.shr_s": 0x75,
   "i32.shr_u": 0x76,
+  "i32.rotl": 0x77,
+  "i32.rotr": 0x78,
   "i64.add": 0x7c,
   "i64.sub": 0x7d,
   "i64.mul": 0x7e,
@@ -152,6 +156,9 @@ class Emitter {
       const [[, type], ...operands] = args as [string[], ...Expression[]];
       this.all(operands);
       w.byte(0x11).u32(named("type", scope.types, type)).u32(scope.table ?? 0);
+    } else if (op === "memory.fill" || op === "memory.copy") { // in memory 0
+      this.all(args);
+      w.byte(0xfc).byte(...op === "memory.fill" ? [0x0b, 0x00] : [0x0a, 0x00, 0x00]);
     } else if (op in PLAIN) {
       this.all(args);
       w.byte(PLAIN[op]);
@@ -161,12 +168,17 @@ class Emitter {
       w.byte(INDEXED[op]);
       this.#index(op, name as string);
     } else if (op in MEMORY) {
-      const [code, align] = MEMORY[op], memory = scope.memory ?? 0;
-      const first = typeof args[0] === "string" ? args.shift() as string : "offset=0";
+      const [code, align] = MEMORY[op];
+      const options = new Map([["memory", scope.memory ?? 0], ["offset", 0]]);
+      while (typeof args[0] === "string") {
+        const [name, value] = (args.shift() as string).split("=");
+        options.set(name, Number(value));
+      }
+      const memory = options.get("memory")!;
       this.all(args);
       w.byte(code).u32(memory === 0 ? align : align | 0x40);
       if (memory !== 0) w.u32(memory);
-      w.u32(Number(first.replace("offset=", "")));
+      w.u32(options.get("offset")!);
     } else unknown("instruction", op);
   }
 

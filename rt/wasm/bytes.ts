@@ -1,10 +1,12 @@
 /**
- * The bytes of a WebAssembly binary: reading them with every length checked, writing them with as few copies as can be.
+ * The bytes of a WebAssembly binary, read with every length checked; {@linkcode Writer} writes them.
  *
  * @module
  */
 
 import { show } from "../../errors.ts";
+
+export { Writer } from "./writer.ts";
 
 /** What is thrown for bytes that are no WebAssembly module, or none that can be dealt with. */
 export class WasmError extends Error {
@@ -19,9 +21,17 @@ export class WasmError extends Error {
   }
 }
 
-const utf8 = new TextDecoder("utf-8", { fatal: true });
+/** Strict, and with a byte order mark being a character as any other, as names in a binary are. */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Reads a part of a binary from front to back. Reading beyond its end is a {@linkcode WasmError}. */
+/** Engines refuse a module that has more than so many of anything. */
+const MOST = 1_000_000;
+
+/**
+ * Reads a part of a binary from front to back.
+ *
+ * All methods throw a {@linkcode WasmError} where the part ends too early, or what is there is not as WebAssembly has it.
+ */
 export class Reader {
   /** The file. */
   readonly bytes: Uint8Array;
@@ -42,189 +52,135 @@ export class Reader {
     return this.at >= this.end;
   }
 
-  /** Throws a {@linkcode WasmError} about what was just read. */
-  fail(message: string, at: number = this.at): never {
-    throw new WasmError(message, at);
+  /** Throws a {@linkcode WasmError}. */
+  fail(problem: string, at: number = this.at): never {
+    throw new WasmError(`Cannot read the module: ${problem}`, at);
   }
 
   /** The next byte. */
   byte(): number {
-    if (this.at >= this.end) this.fail("Cannot read the module: it ends too early");
+    if (this.at >= this.end) this.fail("it ends too early");
     return this.bytes[this.at++];
   }
 
   /** An unsigned integer of up to 32 bits, in LEB128. */
   u32(): number {
-    const first = this.byte();
+    const start = this.at, first = this.byte();
     if (first < 0x80) return first;
     let value = first & 0x7f;
-    for (let shift = 7; shift < 35; shift += 7) {
-      const b = this.byte();
-      if (shift === 28 && b > 0x0f) break;
-      value |= (b & 0x7f) << shift;
-      if (b < 0x80) return value >>> 0;
-    }
-    return this.fail("Cannot read the module: an integer is too long");
-  }
-
-  /** A signed integer of up to 32 bits. */
-  s32(): number {
-    let value = 0;
-    for (let shift = 0; shift < 35; shift += 7) {
+    for (let shift = 7; shift < 28; shift += 7) {
       const b = this.byte();
       value |= (b & 0x7f) << shift;
-      if (b < 0x80) return shift < 25 && (b & 0x40) !== 0 ? value | (-1 << (shift + 7)) : value;
+      if (b < 0x80) return value;
     }
-    return this.fail("Cannot read the module: an integer is too long");
-  }
-
-  /** Passes over an integer of up to `bits` bits, whatever its sign. */
-  skipInteger(bits: number): void {
-    const most = Math.ceil(bits / 7);
-    for (let i = 0; i < most; i++) if (this.byte() < 0x80) return;
-    this.fail("Cannot read the module: an integer is too long");
+    const last = this.byte(); // four bits are left for it
+    return last < 0x10 ? (value | last << 28) >>> 0 : this.#tooLong(start);
   }
 
   /** An unsigned integer of up to 64 bits, which a memory of 64-bit addresses has for its limits. */
   u64(): bigint {
+    const start = this.at;
     let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
+    for (let shift = 0n; shift < 63n; shift += 7n) {
       const b = this.byte();
       value |= BigInt(b & 0x7f) << shift;
-      if (b < 0x80) return BigInt.asUintN(64, value);
+      if (b < 0x80) return value;
     }
-    return this.fail("Cannot read the module: an integer is too long");
+    const last = this.byte();
+    return last < 2 ? value | BigInt(last) << 63n : this.#tooLong(start);
   }
 
-  /** A number of things that follow, each of at least `bytes` bytes. */
-  count(what: string, bytes = 1): number {
-    const n = this.u32();
-    if (n * bytes > this.end - this.at) this.fail(`Cannot read the module: ${n} ${what} do not fit into what is left`);
+  /** A signed integer of up to 32 bits, in LEB128. */
+  s32(): number {
+    const start = this.at;
+    let value = 0;
+    for (let shift = 0; shift < 28; shift += 7) {
+      const b = this.byte();
+      value |= (b & 0x7f) << shift;
+      if (b < 0x80) return value << 25 - shift >> 25 - shift;
+    }
+    const last = this.byte();
+    return fits(last, 4) ? value | last << 28 : this.#tooLong(start);
+  }
+
+  /** A signed integer of up to 33 or 64 bits. */
+  signed(bits: 33 | 64): bigint {
+    const start = this.at;
+    let value = 0n, shift = 0;
+    for (; shift + 7 < bits; shift += 7) {
+      const b = this.byte();
+      value |= BigInt(b & 0x7f) << BigInt(shift);
+      if (b < 0x80) return BigInt.asIntN(shift + 7, value);
+    }
+    const last = this.byte();
+    return fits(last, bits - shift) ? BigInt.asIntN(bits, value | BigInt(last) << BigInt(shift)) : this.#tooLong(start);
+  }
+
+  /** A number of things that follow, each of at least `bytes` bytes; no more than `most`. */
+  count(what: string, bytes = 1, most: number = MOST): number {
+    const start = this.at, n = this.u32();
+    if (n * bytes > this.end - this.at) this.fail(`${n} ${what} do not fit into what is left`, start);
+    if (n > most) this.fail(`${n} ${what} are more than engines take, which is ${most}`, start);
     return n;
   }
 
   /** Passes over `n` bytes. */
   skip(n: number): void {
-    if (n > this.end - this.at) this.fail("Cannot read the module: it ends too early");
+    if (n > this.end - this.at) this.fail("it ends too early");
     this.at += n;
   }
 
   /** A name. */
   name(): string {
-    const n = this.count("bytes of a name"), at = this.at;
-    this.at += n;
+    const { at, end } = this.sized("bytes of a name");
+    if (end - at < 32) { // most are, and a call of the decoder is dearer than to put together so few
+      let name = "";
+      for (let i = at; i < end && this.bytes[i] < 0x80; i++) name += String.fromCharCode(this.bytes[i]);
+      if (name.length === end - at) return name;
+    }
     try {
-      return utf8.decode(this.bytes.subarray(at, this.at));
+      return utf8.decode(this.bytes.subarray(at, end));
     } catch {
-      return this.fail("Cannot read the module: a name is not UTF-8", at);
+      return this.fail("a name is not UTF-8", at);
     }
   }
 
-  /** A reader of the next `n` bytes, which are passed over. */
-  part(n: number): Reader {
-    const at = this.at;
-    this.skip(n);
+  /** A reader of the next bytes, which have their length in front; they are passed over. */
+  sized(what: string): Reader {
+    const n = this.count(what, 1, Infinity), at = this.at;
+    this.at += n;
     return new Reader(this.bytes, at, this.at);
   }
-}
 
-/** Puts together a binary: a list of pieces, of which those from another binary are views. */
-export class Writer {
-  readonly #pieces: Uint8Array[] = [];
-  #open: number[] = [];
-  #length = 0;
-
-  /** Bytes so far. */
-  get length(): number {
-    return this.#length;
+  /** What is left, which is passed over: a view. */
+  rest(): Uint8Array {
+    const at = this.at;
+    this.at = this.end;
+    return this.bytes.subarray(at, this.end);
   }
 
-  /** Adds bytes, one by one. */
-  byte(...bytes: number[]): this {
-    this.#open.push(...bytes);
-    this.#length += bytes.length;
-    return this;
-  }
-
-  /** Adds an unsigned integer of up to 32 bits. */
-  u32(value: number): this {
-    do {
-      const rest = value >>> 7;
-      this.byte(rest === 0 ? value & 0x7f : (value & 0x7f) | 0x80);
-      value = rest;
-    } while (value !== 0);
-    return this;
-  }
-
-  /** Adds a signed integer of up to 32 bits. */
-  s32(value: number): this {
-    for (;;) {
-      const low = value & 0x7f;
-      value >>= 7;
-      if ((value === 0 && (low & 0x40) === 0) || (value === -1 && (low & 0x40) !== 0)) return this.byte(low);
-      this.byte(low | 0x80);
-    }
-  }
-
-  /** Adds a name. */
-  name(name: string): this {
-    const bytes = new TextEncoder().encode(name);
-    return this.u32(bytes.length).piece(bytes);
-  }
-
-  /** Adds bytes that are not copied until the end. */
-  piece(bytes: Uint8Array): this {
-    if (bytes.length === 0) return this;
-    this.#seal();
-    this.#pieces.push(bytes);
-    this.#length += bytes.length;
-    return this;
-  }
-
-  /** Adds what another writer has, with its length in front. */
-  sized(other: Writer): this {
-    return this.u32(other.length).append(other);
-  }
-
-  /** Adds what another writer has. */
-  append(other: Writer): this {
-    other.#seal();
-    for (const piece of other.#pieces) this.piece(piece);
-    return this;
-  }
-
-  /** Adds a section. */
-  section(id: number, contents: Writer): this {
-    return this.byte(id).sized(contents);
-  }
-
-  /** All of it, in one piece. */
-  bytes(): Uint8Array<ArrayBuffer> {
-    this.#seal();
-    const all = new Uint8Array(this.#length);
-    let at = 0;
-    for (const piece of this.#pieces) {
-      all.set(piece, at);
-      at += piece.length;
-    }
-    return all;
-  }
-
-  #seal(): void {
-    if (this.#open.length === 0) return;
-    this.#pieces.push(Uint8Array.from(this.#open));
-    this.#open = [];
+  #tooLong(start: number): never {
+    return this.fail("an integer is too long", start);
   }
 }
 
-/** The bytes of a module, from whatever holds them. Throws a `TypeError` if that is no bytes. */
-export function bytesOf(source: unknown): Uint8Array {
-  if (source instanceof Uint8Array) return source;
-  if (
-    source instanceof ArrayBuffer || (typeof SharedArrayBuffer !== "undefined" && source instanceof SharedArrayBuffer)
-  ) {
-    return new Uint8Array(source);
-  }
-  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+/** Whether a signed integer can end with this byte, where `bits` bits are left of it: the others are copies of the sign. */
+function fits(last: number, bits: number): boolean {
+  const signs = last << 25 >> 24 + bits;
+  return last < 0x80 && (signs === 0 || signs === -1);
+}
+
+/**
+ * The bytes of a module, from whatever holds them; those that threads share are copied. Throws a `TypeError` if that is no
+ * bytes.
+ */
+export function bytesOf(source: unknown): Uint8Array<ArrayBuffer> {
+  // By its tag, since a buffer may be from another realm, where `ArrayBuffer` is another class
+  const { buffer, byteOffset, byteLength } = ArrayBuffer.isView(source)
+    ? source
+    : { buffer: source as ArrayBuffer, byteOffset: 0, byteLength: undefined };
+  const tag = Object.prototype.toString.call(buffer);
+  if (tag === "[object ArrayBuffer]") return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
+  if (tag === "[object SharedArrayBuffer]") return new Uint8Array(buffer, byteOffset, byteLength).slice();
   throw new TypeError(`Cannot read a module: expected its bytes, got ${show(source)}`);
 }

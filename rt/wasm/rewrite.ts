@@ -16,9 +16,13 @@
  * @module
  */
 
+import { show } from "../../errors.ts";
 import { type Scope, typeCode } from "./assemble.ts";
-import { Reader, WasmError, Writer } from "./bytes.ts";
-import { type FuncType, type Kind, parseModule, rankOf, SECTION, type Section, type WasmModule } from "./module.ts";
+import { WasmError, Writer } from "./bytes.ts";
+import { type Export, type FuncType, type Kind, SECTION, type WasmModule } from "./module.ts";
+import { type List, type Rewritten, splice } from "./splice.ts";
+
+export type { Rewritten } from "./splice.ts";
 
 /** What all names begin with under which a rewritten module exports more than it did. */
 export const PREFIX = "region.";
@@ -49,128 +53,142 @@ export interface Rewriting {
   readonly moduleName?: string | undefined;
 }
 
-/** A module that has been rewritten. */
-export interface Rewritten {
-  /** The binary. */
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Where an instruction was in the binary before, by where it is now, in bytes from the start; -1 if it is new. */
-  moved(offset: number): number;
-}
-
 const KINDS: Readonly<Record<Kind, number>> = { func: 0, table: 1, memory: 2, global: 3, tag: 4 };
 const FUNCREF = 0x70, MUTABLE = 0x01, END = 0x0b;
 
-/** What is added to a section that is a list. */
-interface Added {
-  count: number;
-  contents: Writer;
-}
-
 /**
- * Rewrites a module.
+ * Rewrites a module. What an engine took it takes afterwards, too.
  *
- * Throws a {@linkcode WasmError} if a function has no body in the module, which leaves nothing to be moved, or if something
- * is exported by such a name already.
+ * Throws a {@linkcode WasmError} if a function has no body in the module, which leaves nothing to be moved, if two switches are
+ * for the same function, if the module has been rewritten already, or if there is no room in it for more.
  */
 export function rewrite(module: WasmModule, rewriting: Rewriting): Rewritten {
-  const { bytes, importedFunctions } = module;
-  const { switches, functions = [], globals = [], memory, moduleName } = rewriting;
-  for (const { index } of switches) {
-    if (index < importedFunctions || index >= module.functions.length) {
-      throw new WasmError(`Cannot rewrite function ${index}: the module has none of its own by that index`, 0);
-    }
-  }
-  const moved = module.functions.length, more = moved + switches.length, table = module.tables;
-  const typeOf = (index: number) => module.functions[index];
-  const scope: Scope = {
-    functions: {
-      ...Object.fromEntries(switches.map(({ name }, i) => [`original.${name}`, moved + i])),
-      ...Object.fromEntries(switches.map(({ name, index }) => [name, index])),
-      ...Object.fromEntries(functions.map(({ name }, i) => [name, more + i])),
-    },
-    types: Object.fromEntries(switches.map(({ name, index }) => [name, typeOf(index)])),
-    globals: Object.fromEntries(globals.map(({ name }, i) => [name, module.globals.length + i])),
+  const { bytes, importedFunctions, bodies, types } = module, { switches, functions = [], globals = [] } = rewriting;
+  const at = {
+    moved: module.functions.length,
+    functions: module.functions.length + switches.length,
+    globals: module.globals.length,
     memory: module.memories.length,
-    table,
+    table: module.tables,
   };
-  const exports: { name: string; kind: Kind; index: number }[] = [
-    { name: "table", kind: "table", index: table },
-    ...switches.map(({ name, index }) => ({ name, kind: "func" as const, index })),
-    ...switches.map(({ name }, i) => ({ name: `original.${name}`, kind: "func" as const, index: moved + i })),
-    ...functions.map(({ name }, i) => ({ name, kind: "func" as const, index: more + i })),
-    ...globals.map(({ name }, i) => ({ name, kind: "global" as const, index: module.globals.length + i })),
-    ...(memory === undefined ? [] : [{ name: "memory", kind: "memory" as const, index: module.memories.length }]),
-    ...(rewriting.exports ?? []),
-  ];
-  if (module.exports.some(({ name }) => name.startsWith(PREFIX))) {
-    throw new WasmError("Cannot rewrite the module: it has been rewritten already", 0);
-  }
-
-  const added: Record<number, Added> = {
+  const scope = scopeOf(module, rewriting, at), exports = exportsOf(rewriting, at);
+  check(module, rewriting, exports);
+  const inPlace = switches.map(({ index, body }, i) => {
+    return [index, body?.(scope) ?? trampoline(module, index, i, at.table)] as const;
+  });
+  const lists = {
     [SECTION.type]: list(functions, (w, { type: { params, results } }) => {
       w.byte(0x60).u32(params.length).byte(...params.map(typeCode)).u32(results.length).byte(...results.map(typeCode));
     }),
     [SECTION.function]: list([...switches, ...functions], (w, f, i) => {
-      w.u32("index" in f ? typeOf(f.index) : module.types.length + i - switches.length);
+      w.u32("index" in f ? module.functions[f.index] : types.length + i - switches.length);
     }),
-    [SECTION.table]: list([table], (w) => w.byte(FUNCREF, 0x01).u32(switches.length).u32(switches.length)),
-    [SECTION.memory]: list(memory === undefined ? [] : [memory], (w, pages) => w.byte(0x00).u32(pages)),
+    [SECTION.table]: list([switches.length], (w, n) => w.byte(FUNCREF, 0x01).u32(n).u32(n)),
+    [SECTION.memory]: list(rewriting.memory === undefined ? [] : [rewriting.memory], (w, pages) => {
+      w.byte(0x00).u32(pages);
+    }),
     [SECTION.global]: list(globals, (w, { type, value }) => {
-      w.byte(typeCode(type), MUTABLE, type === "i32" ? 0x41 : 0x42).s32(value).byte(END);
+      w.byte(typeCode(type), MUTABLE);
+      if (type === "i32") w.byte(0x41).s32(value).byte(END);
+      else w.byte(0x42).s64(BigInt(value)).byte(END);
     }),
-    [SECTION.export]: list(exports, (w, { name, kind, index }) => w.name(PREFIX + name).byte(KINDS[kind]).u32(index)),
-    [SECTION.element]: list([table], (w) => {
+    [SECTION.export]: list(exports, (w, { name, kind, index }) => {
+      w.name(PREFIX + name).byte(KINDS[kind]).u32(index);
+    }),
+    [SECTION.element]: list([switches.length], (w, n) => {
       // Active, for a table by its index, from element 0 on, functions
-      w.byte(0x02).u32(table).byte(0x41, 0x00, END, 0x00).u32(switches.length);
-      switches.forEach((_, i) => w.u32(moved + i));
+      w.byte(0x02).u32(at.table).byte(0x41, 0x00, END, 0x00).u32(n);
+      for (let i = 0; i < n; i++) w.u32(at.moved + i);
+    }),
+    [SECTION.code]: list([...switches, ...functions], (w, f) => {
+      if ("index" in f) w.sized(new Writer().piece(bytes.subarray(...bodies[f.index - importedFunctions])));
+      else w.sized(f.body(scope));
     }),
   };
-  const inPlace = switches.map((s, i) => s.body?.(scope) ?? trampoline(module, s.index, i, table));
-  const behind = functions.map(({ body }) => body(scope));
+  return splice(module, {
+    lists: new Map(Object.entries(lists).map(([id, list]) => [Number(id), list])),
+    bodies: new Map(inPlace.sort(([a], [b]) => a - b)),
+    names: { functions: namesOf(module, rewriting, at), module: rewriting.moduleName },
+  });
+}
 
-  const out = new Writer().piece(bytes.subarray(0, 8));
-  const missing = Object.keys(added).map(Number).filter((id) =>
-    added[id].count > 0 && !module.sections.some((s) => s.id === id)
-  ).sort((a, b) => rankOf(a) - rankOf(b));
-  const addMissing = (rank: number) => {
-    while (missing.length > 0 && rankOf(missing[0]) < rank) {
-      const id = missing.shift()!, { count, contents } = added[id];
-      out.section(id, new Writer().u32(count).append(contents));
+/** The index of the first of each that is added. */
+interface Indices {
+  /** Of functions that have the bodies which switches are in place of. */
+  readonly moved: number;
+  /** Of functions that are new. */
+  readonly functions: number;
+  readonly globals: number;
+  readonly memory: number;
+  readonly table: number;
+}
+
+function check(module: WasmModule, { switches }: Rewriting, exports: readonly Export[]): void {
+  const before = module.exports.find(({ name }) => name.startsWith(PREFIX));
+  if (before !== undefined) {
+    throw new WasmError(`Cannot rewrite the module: it has been so already, and exports ${show(before.name)}`, 0);
+  }
+  const seen = new Map<number, string>();
+  for (const { index, name } of switches) {
+    if (index < module.importedFunctions || !(index < module.functions.length)) {
+      throw new WasmError(`Cannot rewrite function ${index}: the module has none of its own by that index`, 0);
     }
-  };
-  let named = false;
-  for (const section of module.sections) {
-    if (section.id !== SECTION.custom) addMissing(rankOf(section.id));
-    const more = added[section.id];
-    if (section.id === SECTION.code) out.section(section.id, code(module, switches, section, inPlace, behind));
-    else if (more !== undefined && more.count > 0) out.section(section.id, lengthened(bytes, section, more));
-    else if (section.id === SECTION.custom && section.name === "name" && !named) {
-      named = true;
-      out.append(names(module, switches, section, moduleName));
-    } else out.piece(bytes.subarray(section.start, section.end));
+    if (seen.has(index)) {
+      throw new WasmError(`Cannot rewrite function ${index}: it is both ${seen.get(index)} and ${name}`, 0);
+    }
+    seen.set(index, name);
   }
-  addMissing(Infinity);
-  if (!named && moduleName !== undefined) {
-    out.section(SECTION.custom, new Writer().name("name").append(nameOf(moduleName)));
+  const names = new Set<string>();
+  for (const { name } of exports) {
+    if (names.size === names.add(name).size) {
+      throw new WasmError(`Cannot rewrite the module: it would export ${show(PREFIX + name)} twice`, 0);
+    }
   }
-  const result = out.bytes();
-  let bodies: WasmModule["bodies"] | undefined; // read when the first call stack is
+}
+
+/** The names that code can use, and what they stand for. */
+function scopeOf(module: WasmModule, { switches, functions = [], globals = [] }: Rewriting, at: Indices): Scope {
   return {
-    bytes: result,
-    moved: (offset) => offsetBefore(module, switches, bodies ??= parseModule(result).bodies, offset),
+    functions: Object.fromEntries([
+      ...switches.map(({ name }, i) => [`original.${name}`, at.moved + i]),
+      ...switches.map(({ name, index }) => [name, index]),
+      ...functions.map(({ name }, i) => [name, at.functions + i]),
+    ]),
+    types: Object.fromEntries(switches.map(({ name, index }) => [name, module.functions[index]])),
+    globals: Object.fromEntries(globals.map(({ name }, i) => [name, at.globals + i])),
+    memory: at.memory,
+    table: at.table,
   };
 }
 
-function list<T>(items: readonly T[], write: (w: Writer, item: T, i: number) => void): Added {
+/** What is exported besides. */
+function exportsOf({ switches, functions = [], globals = [], memory, exports = [] }: Rewriting, at: Indices): Export[] {
+  return [
+    { name: "table", kind: "table", index: at.table },
+    ...switches.map(({ name, index }): Export => ({ name, kind: "func", index })),
+    ...switches.map(({ name }, i): Export => ({ name: `original.${name}`, kind: "func", index: at.moved + i })),
+    ...functions.map(({ name }, i): Export => ({ name, kind: "func", index: at.functions + i })),
+    ...globals.map(({ name }, i): Export => ({ name, kind: "global", index: at.globals + i })),
+    ...(memory === undefined ? [] : [{ name: "memory", kind: "memory", index: at.memory } as const]),
+    ...exports,
+  ];
+}
+
+/** Names in call stacks: what has moved keeps its own. */
+function namesOf({ functionNames }: WasmModule, { switches, functions = [] }: Rewriting, at: Indices) {
+  const names: [index: number, name: string][] = [];
+  switches.forEach(({ index }, i) => {
+    const name = functionNames.get(index);
+    if (name !== undefined) names.push([at.moved + i, name]);
+  });
+  functions.forEach(({ name }, i) => names.push([at.functions + i, PREFIX + name]));
+  return names;
+}
+
+function list<T>(items: readonly T[], write: (w: Writer, item: T, i: number) => void): List {
   const contents = new Writer();
   items.forEach((item, i) => write(contents, item, i));
   return { count: items.length, contents };
-}
-
-/** A section that is a list, with more behind. */
-function lengthened(bytes: Uint8Array, { body, end }: Section, more: Added): Writer {
-  const r = new Reader(bytes, body, end), count = r.u32();
-  return new Writer().u32(count + more.count).piece(bytes.subarray(r.at, end)).append(more.contents);
 }
 
 /** A body that calls element `i` of a table with its parameters. */
@@ -178,73 +196,4 @@ function trampoline(module: WasmModule, index: number, i: number, table: number)
   const type = module.functions[index], w = new Writer().byte(0x00);
   module.types[type]!.params.forEach((_, p) => w.byte(0x20).u32(p));
   return w.byte(0x41).s32(i).byte(0x11).u32(type).u32(table).byte(END);
-}
-
-/** The code, with switches in place of bodies, and the bodies and other functions behind. */
-function code(
-  { bytes, importedFunctions, bodies }: WasmModule,
-  switches: readonly Switch[],
-  { body, end }: Section,
-  inPlace: readonly Writer[],
-  behind: readonly Writer[],
-): Writer {
-  const r = new Reader(bytes, body, end), out = new Writer().u32(r.u32() + switches.length + behind.length);
-  const bodyOf = ({ index }: Switch) => bodies[index - importedFunctions];
-  let at = r.at;
-  for (const s of switches.toSorted((a, b) => a.index - b.index)) {
-    const own = s.index - importedFunctions;
-    // The length in front of a body is what lies between it and the one before
-    out.piece(bytes.subarray(at, own === 0 ? r.at : bodies[own - 1][1])).sized(inPlace[switches.indexOf(s)]);
-    at = bodyOf(s)[1];
-  }
-  out.piece(bytes.subarray(at, end));
-  for (const s of switches) {
-    const [start, stop] = bodyOf(s);
-    out.u32(stop - start).piece(bytes.subarray(start, stop));
-  }
-  for (const w of behind) out.sized(w);
-  return out;
-}
-
-/** The section of names, with names for the functions that were moved, and one for the module. */
-function names(module: WasmModule, switches: readonly Switch[], section: Section, moduleName?: string): Writer {
-  const { bytes } = module, first = module.functions.length;
-  try {
-    const r = new Reader(bytes, section.body, section.end), out = new Writer().name("name");
-    if (moduleName !== undefined) out.append(nameOf(moduleName));
-    while (!r.done) {
-      const start = r.at, id = r.byte(), part = r.part(r.u32());
-      if (id === 1) {
-        const count = part.u32(), more = switches.filter(({ index }) => module.functionNames.has(index));
-        const w = new Writer().u32(count + more.length).piece(bytes.subarray(part.at, part.end));
-        for (const s of more) w.u32(first + switches.indexOf(s)).name(module.functionNames.get(s.index)!);
-        out.byte(id).sized(w);
-      } else if (id !== 0 || moduleName === undefined) out.piece(bytes.subarray(start, part.end));
-    }
-    return new Writer().section(SECTION.custom, out);
-  } catch (e) {
-    if (!(e instanceof WasmError)) throw e;
-    return new Writer().piece(bytes.subarray(section.start, section.end)); // nobody could read it before either
-  }
-}
-
-function nameOf(moduleName: string): Writer {
-  return new Writer().byte(0x00).sized(new Writer().name(moduleName));
-}
-
-function offsetBefore(
-  module: WasmModule,
-  switches: readonly Switch[],
-  now: WasmModule["bodies"],
-  offset: number,
-): number {
-  const body = now.findIndex(([start, end]) => offset >= start && offset < end);
-  const own = body - module.bodies.length, { importedFunctions, bodies } = module;
-  if (body < 0 || switches.some(({ index }) => index - importedFunctions === body)) return -1;
-  const before = own < 0
-    ? bodies[body]
-    : own < switches.length
-    ? bodies[switches[own].index - importedFunctions]
-    : undefined;
-  return before === undefined ? -1 : before[0] + offset - now[body][0];
 }

@@ -1,0 +1,176 @@
+/**
+ * The code that stands in place of a guest's `malloc` and `free`: what it can do without leaving the guest.
+ *
+ * Each call first looks whether the allocator that serves the guest now is one that this code knows: `original` (the guest's
+ * own, watched) or `front` (lists of free blocks). If not, or if there is something out of the ordinary, it calls through the
+ * table, where the library is. What it counts is in an *area* in the memory that the guest got for it, one for each state of these
+ * layers; what it looks blocks up in is the ledger, in the same memory.
+ *
+ * ```text
+ *   area of a state:   0 nalloc  8 nfree  16 szalloc  24 szfree  32 watermark  40 floor   (64 bits each)
+ *                     64 + 16 c   class c: head of its list, first and last address of what is not yet cut into blocks
+ * ```
+ *
+ * @module
+ */
+
+import { assemble, type Scope } from "./wasm/assemble.ts";
+import type { Writer } from "./wasm/bytes.ts";
+import type { Rewriting } from "./wasm/rewrite.ts";
+import { TABLE } from "./ledger.ts";
+
+/** Bytes of an area. Slot `s` has the one at `s * AREA`. */
+export const AREA = 1024;
+
+/** Where things are in an area, in bytes from its start. */
+export const OFFSET = { nalloc: 0, nfree: 8, szalloc: 16, szfree: 24, watermark: 32, floor: 40, classes: 64 } as const;
+
+/** Bytes up to which there are lists, and how many classes of 16 bytes that makes, with that of no bytes. */
+export const SMALL = 512, CLASSES: number = SMALL / 16 + 1;
+
+/**
+ * Globals of a guest that has such code. `area`, `slot`: of the state that serves now. `limit`: requests of fewer bytes are served
+ * here; `cover`: blocks in so many granules are; both 0 while none is. `pending`: a block that has been allocated, but not entered.
+ */
+export const GLOBALS: NonNullable<Rewriting["globals"]> = ["area", "slot", "limit", "cover", "pending"].map((name) => ({
+  name,
+  type: "i32",
+  value: 0,
+}));
+
+/** Code of a switch. */
+export type Body = (scope: Scope) => Writer;
+
+/** The code in front of each entry point of an allocator that is watched, by its name. `element`: its place in the table. */
+export const watching = {
+  malloc: (element: number): Body =>
+    body(`(func (param $n i32) (result i32) (local $p i32) (local $g i32) (local $area i32) (local $live i64)
+      (if (i32.ge_u (local.get $n) (global.get $limit)) (then (return ${leaveMalloc(element)})))
+      (local.set $p (call $original.malloc (local.get $n)))
+      (local.set $g (i32.rotr (local.get $p) (i32.const 3)))
+      (if (i32.ge_u (i32.sub (local.get $g) (i32.const 1)) (i32.sub (global.get $cover) (i32.const 1))) (then
+        (if (i32.eqz (local.get $p)) (then (return (i32.const 0))))
+        (global.set $pending (local.get $p))
+        (return ${leaveMalloc(element)})))
+      ${enter("(i32.shl (local.get $g) (i32.const 2))")}
+      ${countIn}
+      (local.get $p))`),
+  free: (element: number): Body =>
+    body(`(func (param $p i32) (local $g i32) (local $word i32) (local $area i32)
+      ${lookUp(3, element)}
+      ${countOut("(i32.shr_u (local.get $word) (i32.const 8))")}
+      (call $original.free (local.get $p)))`),
+};
+
+/** The code in front of each entry point of an allocator that is replaced. */
+export const replacing = {
+  malloc: (element: number): Body =>
+    body(`(func (param $n i32) (result i32) (local $p i32) (local $class i32) (local $area i32) (local $live i64)
+      (if (i32.ge_u (local.get $n) (global.get $limit)) (then (return ${leaveMalloc(element)})))
+      (local.set $class (i32.add (global.get $area)
+        (i32.and (i32.add (local.get $n) (i32.const 15)) (i32.const 0x7ffffff0))))
+      (local.set $p (i32.load offset=${OFFSET.classes} (local.get $class)))
+      (if (local.get $p)
+        (then (i32.store offset=${OFFSET.classes} (local.get $class) (i32.load memory=0 (local.get $p))))
+        (else
+          (local.set $p (i32.load offset=${OFFSET.classes + 4} (local.get $class)))
+          (if (i32.eq (local.get $p) (i32.load offset=${OFFSET.classes + 8} (local.get $class)))
+            (then (return ${leaveMalloc(element)})))
+          (i32.store offset=${OFFSET.classes + 4} (local.get $class)
+            (i32.add (local.get $p) (i32.load offset=${OFFSET.classes + 12} (local.get $class))))))
+      ${enter("(i32.shr_u (local.get $p) (i32.const 2))")}
+      ${countIn}
+      (local.get $p))`),
+  free: (element: number): Body =>
+    body(`(func (param $p i32) (local $g i32) (local $word i32) (local $area i32) (local $class i32)
+      ${lookUp(4, element, `(i32.ge_u (local.get $word) (i32.const ${(SMALL + 1) * 256}))`)}
+      ${countOut("(local.tee $word (i32.shr_u (local.get $word) (i32.const 8)))")}
+      (local.set $class (i32.add (local.get $area)
+        (i32.and (i32.add (local.get $word) (i32.const 15)) (i32.const 0x7ffffff0))))
+      (i32.store memory=0 (local.get $p) (i32.load offset=${OFFSET.classes} (local.get $class)))
+      (i32.store offset=${OFFSET.classes} (local.get $class) (local.get $p))
+      (if (i64.lt_s (i64.sub (i64.load offset=${OFFSET.szalloc} (local.get $area))
+                             (i64.load offset=${OFFSET.szfree} (local.get $area)))
+                    (i64.load offset=${OFFSET.floor} (local.get $area)))
+        (then (call_indirect (type $free) (i32.const 0) (i32.const ${element})))))`),
+  calloc: (element: number): Body =>
+    body(`(func (param $count i32) (param $size i32) (result i32) (local $p i32) (local $n i32)
+      (if (i32.or
+          (i32.ge_u (i32.or (local.get $count) (local.get $size)) (i32.const 0xffff)) ;; else the product has 32 bits
+          (i32.ge_u (local.tee $n (i32.mul (local.get $count) (local.get $size))) (global.get $limit)))
+        (then (return (call_indirect (type $calloc) (local.get $count) (local.get $size) (i32.const ${element})))))
+      (local.set $p (call $malloc (local.get $n)))
+      (if (local.get $p) (then (memory.fill (local.get $p) (i32.const 0) (local.get $n))))
+      (local.get $p))`),
+  realloc: (element: number): Body =>
+    body(
+      `(func (param $p i32) (param $n i32) (result i32) (local $g i32) (local $word i32) (local $old i32) (local $q i32)
+      (block $leave
+        (br_if $leave (i32.ge_u (i32.sub (local.get $n) (i32.const 1)) (i32.sub (global.get $limit) (i32.const 1))))
+        (br_if $leave (i32.ge_u (local.tee $g (i32.rotr (local.get $p) (i32.const 4))) (global.get $cover)))
+        (local.set $word (i32.load offset=${TABLE} (i32.shl (local.get $g) (i32.const 2))))
+        (br_if $leave (i32.ne (i32.and (local.get $word) (i32.const 0xff)) (global.get $slot)))
+        (local.set $old (i32.shr_u (local.get $word) (i32.const 8)))
+        (br_if $leave (i32.gt_u (local.get $old) (i32.const ${SMALL})))
+        (br_if $leave (i32.eq ;; of the same class: it stays where it is, which is counted there
+          (i32.shr_u (i32.add (local.get $n) (i32.const 15)) (i32.const 4))
+          (i32.shr_u (i32.add (local.get $old) (i32.const 15)) (i32.const 4))))
+        (if (i32.eqz (local.tee $q (call $malloc (local.get $n)))) (then (return (i32.const 0))))
+        (memory.copy (local.get $q) (local.get $p)
+          (select (local.get $old) (local.get $n) (i32.lt_u (local.get $old) (local.get $n))))
+        (call $free (local.get $p))
+        (return (local.get $q)))
+      (call_indirect (type $realloc) (local.get $p) (local.get $n) (i32.const ${element})))`,
+    ),
+};
+
+function body(text: string): Body {
+  return (scope) => assemble(text, scope);
+}
+
+/** A call through the table: the library serves the request. */
+function leaveMalloc(element: number): string {
+  return `(call_indirect (type $malloc) (local.get $n) (i32.const ${element}))`;
+}
+
+/** Enters `$p`, of `$n` bytes, in the ledger: `word` is where, in bytes. */
+function enter(word: string): string {
+  return `(i32.store offset=${TABLE} ${word} (i32.or (i32.shl (local.get $n) (i32.const 8)) (global.get $slot)))`;
+}
+
+/** Strikes `$p` out of the ledger, or calls through the table unless it is a block of the state that serves now. */
+function lookUp(shift: number, element: number, or?: string): string {
+  const foreign = "(i32.ne (i32.and (local.get $word) (i32.const 0xff)) (global.get $slot))";
+  return `(local.set $g (i32.rotr (local.get $p) (i32.const ${shift})))
+    (if (i32.ge_u (local.get $g) (global.get $cover)) (then ${leaveFree(element)} (return)))
+    (local.set $g (i32.shl (local.get $g) (i32.const 2)))
+    (local.set $word (i32.load offset=${TABLE} (local.get $g)))
+    (if ${or === undefined ? foreign : `(i32.or ${foreign} ${or})`} (then
+      (if (local.get $p) (then ${leaveFree(element)}))
+      (return)))
+    (i32.store offset=${TABLE} (local.get $g) (i32.const 0))`;
+}
+
+function leaveFree(element: number): string {
+  return `(call_indirect (type $free) (local.get $p) (i32.const ${element}))`;
+}
+
+/** Counts an allocation of `$n` bytes. */
+const countIn = `(local.set $area (global.get $area))
+  (i64.store offset=${OFFSET.nalloc} (local.get $area)
+    (i64.add (i64.load offset=${OFFSET.nalloc} (local.get $area)) (i64.const 1)))
+  (i64.store offset=${OFFSET.szalloc} (local.get $area) (local.tee $live
+    (i64.add (i64.load offset=${OFFSET.szalloc} (local.get $area)) (i64.extend_i32_u (local.get $n)))))
+  (if (i64.gt_s
+      (local.tee $live (i64.sub (local.get $live) (i64.load offset=${OFFSET.szfree} (local.get $area))))
+      (i64.load offset=${OFFSET.watermark} (local.get $area)))
+    (then (i64.store offset=${OFFSET.watermark} (local.get $area) (local.get $live))))`;
+
+/** Counts that `bytes` have come back. */
+function countOut(bytes: string): string {
+  return `(local.set $area (global.get $area))
+    (i64.store offset=${OFFSET.nfree} (local.get $area)
+      (i64.add (i64.load offset=${OFFSET.nfree} (local.get $area)) (i64.const 1)))
+    (i64.store offset=${OFFSET.szfree} (local.get $area)
+      (i64.add (i64.load offset=${OFFSET.szfree} (local.get $area)) (i64.extend_i32_u ${bytes})))`;
+}

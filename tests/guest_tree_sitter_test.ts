@@ -1,0 +1,243 @@
+// A parser of bash, as npm's web-tree-sitter and tree-sitter-bash have it: a module that exports its malloc, and a side module
+// that imports it, instantiated by glue of their own
+import type { Tree } from "web-tree-sitter";
+import { debug, DoubleFreeError, enter, general, init, LeakError, stats, WriteAfterFreeError } from "../mod.ts";
+import { type Guest, type GuestOptions, instantiateWasm } from "../rt/mod.ts";
+import { leakFree } from "../testing/mod.ts";
+import {
+  assert,
+  assertEquals,
+  assertGreater,
+  assertMatch,
+  assertStringIncludes,
+  assertThrows,
+  fail,
+} from "./assert.ts";
+import { linesOf } from "./lines_of.ts";
+import { npmFile } from "./npm_files.ts";
+import { bashScript, mainModule, textOf, type TreeSitter, treeSitter } from "./tree_sitter.ts";
+
+const SMALL = bashScript(12_000), LARGE = bashScript(200_000);
+
+/** The parser as a guest. */
+async function asGuest(options: GuestOptions = {}): Promise<[TreeSitter, Guest]> {
+  const hook = instantiateWasm(await mainModule(), { name: "tree-sitter", ...options });
+  const all = await treeSitter({ instantiateWasm: hook });
+  return [all, await hook.guest];
+}
+
+/** What a script is as a tree, parsed by a parser that is made for that. All is deleted again. */
+function parsed({ Parser, bash }: TreeSitter, script: string): string {
+  const parser = new Parser().setLanguage(bash), tree = parser.parse(script) ?? fail("it was not parsed");
+  const text = textOf(tree);
+  tree.delete();
+  parser.delete();
+  return text;
+}
+
+/** The same without a guest, made once. */
+const expected = (() => {
+  let plain: Promise<TreeSitter> | undefined;
+  const texts = new Map<string, string>();
+  return async (script: string): Promise<string> => {
+    const all = await (plain ??= treeSitter());
+    if (!texts.has(script)) texts.set(script, parsed(all, script));
+    return texts.get(script)!;
+  };
+})();
+
+/** Blocks and bytes that are out. */
+const live = (g: Guest): [blocks: number, bytes: number] => {
+  const { nalloc, nfree, szalloc, szfree } = g.gauge();
+  return [nalloc - nfree, szalloc - szfree];
+};
+
+/** What nobody has deleted: the package frees what is collected, which in an arena is no more. */
+const kept: unknown[] = [];
+
+Deno.test("guest_tree_sitter: the scripts have all that bash has, and no errors", async () => {
+  const text = await expected(LARGE);
+  assertGreater(text.split("\n").length, 50_000);
+  for (
+    const type of [
+      "heredoc_body",
+      "case_item",
+      "process_substitution",
+      "c_style_for_statement",
+      "expansion",
+      "subshell",
+    ]
+  ) {
+    assertStringIncludes(text, type);
+  }
+  assert(!/ERROR|MISSING/.test(text));
+});
+
+for (const allocator of ["replace", "watch"] as const) {
+  const of = (text: string) => `guest_tree_sitter: ${allocator}: ${text}`;
+
+  Deno.test(of("the syntax trees are the same"), async () => {
+    const [all, g] = await asGuest({ allocator });
+    const before = live(g), { nalloc } = g.gauge();
+    for (const script of [LARGE, SMALL, "", "if [ a = ", "echo 'ä€𝄞' $((1 + "]) {
+      assertEquals(parsed(all, script) === await expected(script), true);
+    }
+    assertGreater(g.gauge().nalloc - nalloc, 100_000);
+    assertEquals(live(g), before);
+    g.verify();
+  });
+
+  Deno.test(of("all deleted is zero, in the first test already"), async () => {
+    const [all] = await asGuest({ allocator });
+    assertEquals(leakFree(() => parsed(all, SMALL))() === await expected(SMALL), true);
+    assertEquals(leakFree(() => parsed(all, SMALL))() === await expected(SMALL), true);
+  });
+
+  Deno.test(of("a tree that is not deleted is reported, with the line and what was called in the guest"), async () => {
+    const [{ Parser, bash }] = await asGuest({ allocator });
+    const e = assertThrows(
+      leakFree(() => {
+        const parser = new Parser().setLanguage(bash);
+        parser.parse("echo $closed")!.delete();
+        const forgotten = parser.parse(SMALL)!;
+        parser.delete();
+        kept.push(forgotten);
+      }),
+      LeakError,
+    );
+    const lines = linesOf(e, import.meta.url);
+    assertEquals(Object.keys(lines), ["const forgotten = parser.parse(SMALL)!;"]);
+    assertGreater(e.blocks, 1000);
+    const [{ frames }] = e.sites;
+    assertEquals(frames.filter(({ module }) => module === "tree-sitter").length > 0, true);
+    assert(frames.some(({ name }) => name === "ts_parser_parse_wasm"), frames.map(({ name }) => name).join());
+    assertMatch(e.message, /guest_tree_sitter_test\.ts:\d+:\d+\)/);
+  });
+
+  Deno.test(of("so are a parser, a copy, a cursor and a query, each with its line"), async () => {
+    const [{ Parser, Query, bash }] = await asGuest({ allocator });
+    const e = assertThrows(
+      leakFree(() => {
+        const parser = new Parser();
+        parser.setLanguage(bash);
+        const tree = parser.parse(SMALL)!;
+        const copy = tree.copy();
+        const cursor = copy.walk();
+        cursor.gotoDescendant(100);
+        const query = new Query(bash, "(command name: (command_name) @name)");
+        assertGreater(query.captures(copy.rootNode).length, 10);
+        tree.delete();
+        kept.push(parser, copy, cursor, query);
+      }),
+      LeakError,
+    );
+    const lines = Object.keys(linesOf(e, import.meta.url)).join("\n");
+    for (const call of ["new Parser()", "parser.parse(SMALL)", "tree.copy()", "copy.walk()", "new Query(bash"]) {
+      assertStringIncludes(lines, call);
+    }
+  });
+
+  Deno.test(of("an error thrown in a callback passes through the guest, and nothing is lost"), async () => {
+    const [all, g] = await asGuest({ allocator }), { Parser, bash } = all;
+    const before = live(g);
+    const parse = leakFree(() => {
+      const inside = new Parser().setLanguage(bash);
+      try {
+        inside.parse((index) => {
+          if (index > 5_000) throw new RangeError("no more");
+          return SMALL.slice(index, index + 100);
+        });
+      } finally {
+        inside.delete();
+      }
+    });
+    assertThrows(parse, RangeError, "no more");
+    assertEquals(live(g), before);
+    assertEquals(parsed(all, SMALL) === await expected(SMALL), true);
+  });
+
+  Deno.test(of("the memory grows under it, by the glue's own doing"), async () => {
+    const [all, g] = await asGuest({ allocator }), { Parser, bash } = all, before = g.memory.buffer.byteLength;
+    const parser = new Parser().setLanguage(bash), trees: Tree[] = [];
+    while (g.memory.buffer.byteLength === before) trees.push(parser.parse(LARGE)!);
+    for (const tree of trees) assertEquals(tree.rootNode.hasError, false);
+    assertEquals(textOf(trees[0]) === await expected(LARGE), true);
+    assertEquals(textOf(trees.at(-1)!) === await expected(LARGE), true);
+    for (const tree of trees) tree.delete();
+    parser.delete();
+    assertEquals(parsed(all, SMALL) === await expected(SMALL), true);
+  });
+}
+
+Deno.test("guest_tree_sitter: a whole parse in an arena is freed in one go", async () => {
+  const [all, g] = await asGuest({ allocator: "replace" }), { Parser, bash } = all;
+  const before = live(g), sizes: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const text = enter(g.arena(), () => {
+      const parser = new Parser().setLanguage(bash), tree = parser.parse(LARGE)!;
+      kept.push(parser, tree);
+      return textOf(tree);
+    });
+    assertEquals(text === await expected(LARGE), true);
+    assertEquals(live(g), before); // none of it came from the ground
+    sizes.push(g.memory.buffer.byteLength);
+  }
+  assertEquals(sizes[2], sizes[0]); // what one has given back, the next uses
+  assertEquals(parsed(all, SMALL) === await expected(SMALL), true);
+});
+
+Deno.test("guest_tree_sitter: a tree of one region is deleted in another", async () => {
+  const [{ Parser, bash }, g] = await asGuest({ allocator: "replace" });
+  const parser = new Parser().setLanguage(bash), tree = parser.parse(SMALL)!;
+  const before = live(g);
+  enter(init(stats(general(g.heap))), () => {
+    const inner = parser.parse(SMALL)!;
+    assertEquals(textOf(inner), textOf(tree));
+    tree.delete();
+    inner.delete();
+  });
+  assertGreater(before[0], live(g)[0] + 1000);
+});
+
+Deno.test("guest_tree_sitter: debug has nothing to say of a parse", async () => {
+  const [all, g] = await asGuest({ allocator: "replace", stack: (bottom) => debug(bottom, { depth: 0 }) });
+  assertEquals(parsed(all, SMALL) === await expected(SMALL), true);
+  g.verify();
+  const inside = enter(init(debug(stats(general(g.heap)), { depth: 0 })), () => parsed(all, SMALL));
+  assertEquals(inside === await expected(SMALL), true);
+});
+
+Deno.test("guest_tree_sitter: debug names what is done to blocks of the guest", async () => {
+  const [{ Parser, bash }, g] = await asGuest({ allocator: "replace", stack: (bottom) => debug(bottom) });
+  const { malloc, free } = g.exports as Record<string, (x: number) => number>;
+  const p = malloc(40);
+  free(p);
+  const twice = assertThrows(() => free(p), DoubleFreeError);
+  assertMatch(String(twice.stack), /guest_tree_sitter_test\.ts/);
+  assertThrows(() => free(p + 8), Error);
+  const q = malloc(40);
+  free(q);
+  g.heap.u8[q + 3] = 1;
+  assertThrows(() => g.verify(), WriteAfterFreeError);
+  const parser = new Parser().setLanguage(bash);
+  parser.parse("echo $a")!.delete(); // and goes on working
+  parser.delete();
+  g.verify();
+});
+
+Deno.test("guest_tree_sitter: with the source map of the package, reports have the lines of the C code", async () => {
+  const sourceMap = new TextDecoder().decode(await npmFile("web-tree-sitter/web-tree-sitter.wasm.map"));
+  const [{ Parser, bash }] = await asGuest({ allocator: "replace", symbols: { sourceMap } });
+  const e = assertThrows(
+    leakFree(() => {
+      const parser = new Parser().setLanguage(bash);
+      kept.push(parser.parse(SMALL));
+      parser.delete();
+    }),
+    LeakError,
+  );
+  const files = new Set(
+    e.sites.flatMap(({ frames }) => frames.filter((f) => f.module !== undefined).map((f) => f.file)),
+  );
+  assert([...files].some((file) => /parser\.c$/.test(file)), [...files].join());
+});
