@@ -29,7 +29,6 @@ export class Pages {
   limit: number;
   /** Page from which on none has been used yet. */
   fresh: number;
-  #first: number;
   #size = 64;
   /** `tree[size + page]`: length in pages of the free run that starts at `page`; `tree[i]`: max of both children. */
   #tree: Uint32Array = new Uint32Array(2 * this.#size);
@@ -38,7 +37,7 @@ export class Pages {
 
   /** Free are the pages `first` up to `limit`; those from `fresh` on have never been used. */
   constructor(first: number, limit: number, fresh: number = first) {
-    this.#first = this.tail = first;
+    this.tail = first;
     this.limit = limit;
     this.fresh = fresh;
   }
@@ -69,7 +68,7 @@ export class Pages {
 
   /** Frees a run that is not free, and merges it with its neighbours. */
   #release(page: number, end: number): void {
-    const before = page > this.#first ? this.#tags[page - 1] : 0;
+    const before = page > 0 ? this.#tags[page - 1] : 0;
     if (before !== 0 && before < USED) {
       page -= before;
       this.#set(page, 0);
@@ -117,10 +116,12 @@ export class Pages {
    * below, they were in such a gap.
    */
   grown(from: number, limit: number): void {
-    if (limit <= this.tail) {
-      if (from < limit) this.#release(from, limit);
-      return;
+    const end = Math.min(limit, this.tail);
+    if (from < end && from > 0) {
+      this.#reach(end + 1);
+      this.#release(from, end);
     }
+    if (limit <= this.limit) return;
     if (from > this.limit) {
       this.#reach(from);
       const rest = this.tail;
@@ -133,7 +134,7 @@ export class Pages {
   /** Free pages up to the limit, and the longest free run among them. O(1) and O(pages). */
   get free(): { pages: number; longest: number; runs: number } {
     let pages = this.limit - this.tail, runs = pages > 0 ? 1 : 0;
-    for (let i = this.#size; i < this.#size + this.tail; i++) {
+    for (let i = this.#size; i < this.#size + Math.min(this.tail, this.#size); i++) {
       pages += this.#tree[i];
       if (this.#tree[i] !== 0) runs++;
     }

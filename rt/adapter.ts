@@ -16,10 +16,7 @@ import { isAmbient, onSwitch, topOn } from "../region.ts";
 import { Area } from "./area.ts";
 import type { Blocks } from "./blocks.ts";
 import { LARGE, Ledger, MOST_SLOTS } from "./ledger.ts";
-import { SMALL } from "./switches.ts";
-
-/** The globals of a guest that has code of ours. */
-export type Controls = Readonly<Record<"area" | "slot" | "limit" | "cover" | "pending", WebAssembly.Global>>;
+import { type Controls, SMALL } from "./switches.ts";
 
 /** The functions of a guest's own allocator, by their names in C. */
 export type Originals = Readonly<Record<string, ((...args: number[]) => number) | undefined>>;
@@ -54,7 +51,7 @@ export class Adapter implements Blocks {
   readonly originals: Originals;
   /** Frees of what was no block that is known. */
   strays = 0;
-  /** What the guest's own allocator has served last, which layers above may have moved. */
+  /** What the guest's own allocator has served since the last request, which layers above may have moved. */
   latest: Ptr = 0;
 
   readonly #memory: WebAssembly.Memory;
@@ -65,10 +62,14 @@ export class Adapter implements Blocks {
   readonly #slotOf: WeakMap<AnyAllocator, number> = new WeakMap();
   /** Functions of the layers that the guest's own code knows: `get`, and what makes room in what a state keeps. */
   readonly #natives: WeakMap<AnyLayer["get"], ((s: Native) => void) | undefined> = new WeakMap();
+  /** What of its own allocator's memory is handed out by others. */
+  readonly #ranges: [start: Ptr, end: Ptr][] = [];
   #ground: AnyAllocator | undefined;
   /** What serves now, or undefined while that has to be looked up at each call. */
   #current: AnyAllocator | undefined;
   #currentSlot = 0;
+  /** The figures that the guest's own code has in hand. */
+  #bound: Area | undefined;
   /** Whether the guest's own allocator is at work, whose calls of itself are its own affair. */
   #inside = false;
 
@@ -89,6 +90,7 @@ export class Adapter implements Blocks {
     this.#memory = memory;
     this.#controls = controls;
     this.#watched = watched;
+    adapterOf.set(heap, this);
     ledger.reach(memory.buffer.byteLength);
   }
 
@@ -119,6 +121,7 @@ export class Adapter implements Blocks {
   /** @inheritDoc */
   get(size: number, align: number): Ptr {
     const a = this.#current ?? topOn(this.heap, this.ground);
+    this.latest = 0;
     const p = a._get(a.state, size, align);
     return p === 0 ? 0 : this.#enter(p, size, a === this.#current ? this.#currentSlot : this.#claim(a));
   }
@@ -161,6 +164,7 @@ export class Adapter implements Blocks {
     if (old < 0) return this.#moveStray(p, size);
     const slot = this.ledger.slotOf(p), owner = this.#ownerOf(slot);
     const a = owner instanceof Allocator ? owner : this.#current ?? topOn(this.heap, this.ground);
+    this.latest = 0;
     const q = a._get(a.state, size, align);
     if (q === 0) return 0;
     this.#enter(q, size, a === owner ? slot : this.#claim(a));
@@ -177,6 +181,7 @@ export class Adapter implements Blocks {
     const pending = this.#controls?.pending, p = pending === undefined ? 0 : pending.value >>> 0;
     if (p === 0) return 0;
     pending!.value = 0;
+    this.latest = p;
     this.#current!.state.area.countIn(size);
     return this.#enter(p, size, this.#currentSlot);
   }
@@ -204,7 +209,9 @@ export class Adapter implements Blocks {
   /** Memory from it for others to hand out: the ledger has room for all of that. */
   more(bytes: number): Ptr {
     const p = this.inOriginal("malloc", bytes);
-    if (p !== 0) this.#cover();
+    if (p === 0) return 0;
+    this.#ranges.push([p, p + bytes]);
+    this.#cover();
     return p;
   }
 
@@ -221,6 +228,7 @@ export class Adapter implements Blocks {
       area.countOut(old);
       area.countIn(size);
     }
+    this.latest = q;
     return this.#enter(q, size, slot);
   }
 
@@ -260,7 +268,8 @@ export class Adapter implements Blocks {
   #enter(p: Ptr, size: number, slot: number): Ptr {
     if (!this.ledger.covers(p)) this.#cover();
     this.ledger.set(p, size, slot);
-    if (this.latest !== 0 && p !== this.latest) this.#slots[slot].fate = "gone"; // they could not be found in what is below
+    // What is not the guest's own, or no more at that address, it could not take back
+    if (this.#watched && p !== this.latest && this.#slots[slot].fate === "original") this.#slots[slot].fate = "gone";
     return p;
   }
 
@@ -272,14 +281,17 @@ export class Adapter implements Blocks {
 
   /** Tells the guest's own code what it has to do. */
   #steer(): void {
-    const controls = this.#controls;
+    const controls = this.#controls, a = this.#current;
     if (controls === undefined) return;
-    const on = !this.#inside && this.#current !== undefined && !this.#current.closed &&
-      this.#slots[this.#currentSlot].native;
-    if (on) {
-      controls.area.value = this.#current!.state.area.start;
-      controls.slot.value = this.#currentSlot;
+    const area = a !== undefined && !a.closed && this.#slots[this.#currentSlot].native
+      ? (a.state as Native).area
+      : undefined;
+    if (area !== this.#bound) {
+      this.#bound?.unbind();
+      area?.bind(controls);
+      this.#bound = area;
     }
+    const on = area !== undefined && !this.#inside;
     controls.limit.value = on ? (this.#watched ? LARGE : SMALL + 1) : 0;
     controls.cover.value = on ? this.ledger.covered : 0;
   }
@@ -296,7 +308,7 @@ export class Adapter implements Blocks {
     const a = this.#current ?? topOn(this.heap, this.ground);
     if (a.layer.verify !== undefined) return a._put(a.state, p, 0); // which says what is wrong with it
     this.strays++;
-    this.originals.free?.(p);
+    if (!this.#ranges.some(([start, end]) => p >= start && p < end)) this.originals.free?.(p);
   }
 
   /** Resizes what is no block that is known, as far as the guest's own allocator knows it. */
@@ -349,6 +361,14 @@ export class Adapter implements Blocks {
 }
 
 const adapters: Set<WeakRef<Adapter>> = new Set();
+const adapterOf: WeakMap<Heap, Adapter> = new WeakMap();
+
+/** The adapter of the guest whose heap it is. A `TypeError` if it is nobody's. */
+export function adapterOn(heap: Heap, what: string): Adapter {
+  const adapter = adapterOf.get(heap);
+  if (adapter === undefined) throw new TypeError(`Cannot compose ${what}: expected the heap of a guest`);
+  return adapter;
+}
 
 function syncAll(): void {
   for (const ref of adapters) {

@@ -1,22 +1,27 @@
 /**
- * What a guest's own code counts: the figures of the state of a layer, in the memory that the guest got for them.
+ * What the state of a layer that a guest's own code knows has counted: in the guest's globals while it serves, else here.
  *
  * @module
  */
 
 import type { Gauge } from "../gauge.ts";
-import { AREA, OFFSET } from "./switches.ts";
+import { AREA, type Controls, OFFSET } from "./switches.ts";
 
-const GIB4 = 2 ** 32;
-
-/** The area of a slot, read and written from outside the guest. Exact to 2^53. */
+/** The figures of such a state, and its part of the guest's memory for lists. Exact to 2^53; at most 4 GiB can be out. */
 export class Area {
   /** Which one it is. */
   readonly slot: number;
-  /** Where it begins, in bytes. */
+  /** Where its part of the memory begins, in bytes. */
   readonly start: number;
   readonly #memory: WebAssembly.Memory;
   #words: Uint32Array;
+  /** The guest's globals, while they are this area's. */
+  #controls: Controls | undefined;
+  #nalloc = 0;
+  #nfree = 0;
+  #szfree = 0;
+  #live = 0;
+  #watermark = 0;
 
   /** The area of a slot, all zero. */
   constructor(memory: WebAssembly.Memory, slot: number) {
@@ -24,7 +29,7 @@ export class Area {
     this.start = slot * AREA;
     this.#memory = memory;
     this.#words = new Uint32Array(memory.buffer);
-    this.words.fill(0, this.start >>> 2, (this.start + AREA) >>> 2);
+    this.#words.fill(0, this.start >>> 2, (this.start + AREA) >>> 2);
   }
 
   /** The memory, in words of 32 bits. */
@@ -35,66 +40,83 @@ export class Area {
 
   /** Bytes that are out. */
   get live(): number {
-    return this.#get(OFFSET.szalloc) - this.#get(OFFSET.szfree);
+    return this.#controls === undefined ? this.#live : this.#controls.live.value >>> 0;
   }
 
   /** Bytes out at the same time, at most. */
   get watermark(): number {
-    return this.#get(OFFSET.watermark);
+    return this.#controls === undefined ? this.#watermark : this.#controls.watermark.value >>> 0;
   }
 
   /** When fewer bytes than these are out, the guest's own code asks what to do with what it keeps. */
   get floor(): number {
-    return this.#get(OFFSET.floor);
+    return this.words[(this.start + OFFSET.floor) >>> 2];
   }
 
   set floor(bytes: number) {
-    this.#set(OFFSET.floor, Math.max(0, bytes));
+    this.words[(this.start + OFFSET.floor) >>> 2] = Math.max(0, bytes);
+  }
+
+  /** Hands the figures over to the guest's own code. */
+  bind(controls: Controls): void {
+    controls.area.value = this.start;
+    controls.slot.value = this.slot;
+    controls.live.value = this.#live;
+    controls.watermark.value = this.#watermark;
+    this.#controls = controls;
+  }
+
+  /** Takes them back. */
+  unbind(): void {
+    const { nalloc, nfree, szfree } = this.#controls!;
+    this.#live = this.live;
+    this.#watermark = this.watermark;
+    this.#nalloc += Number(nalloc.value);
+    this.#nfree += Number(nfree.value);
+    this.#szfree += Number(szfree.value);
+    nalloc.value = nfree.value = szfree.value = 0n;
+    this.#controls = undefined;
   }
 
   /** What has been counted. */
   gauge(): Gauge {
+    const c = this.#controls, szfree = this.#szfree + Number(c?.szfree.value ?? 0);
     return {
-      nalloc: this.#get(OFFSET.nalloc),
-      nfree: this.#get(OFFSET.nfree),
-      szalloc: this.#get(OFFSET.szalloc),
-      szfree: this.#get(OFFSET.szfree),
+      nalloc: this.#nalloc + Number(c?.nalloc.value ?? 0),
+      nfree: this.#nfree + Number(c?.nfree.value ?? 0),
+      szalloc: szfree + this.live,
+      szfree,
       watermark: this.watermark,
     };
   }
 
   /** Counts a block of `bytes` bytes that goes out. */
   countIn(bytes: number): void {
-    this.#set(OFFSET.nalloc, this.#get(OFFSET.nalloc) + 1);
-    this.#grow(bytes);
+    this.#nalloc++;
+    this.#add(bytes);
   }
 
   /** Counts a block of `bytes` bytes that comes back. */
   countOut(bytes: number): void {
-    this.#set(OFFSET.nfree, this.#get(OFFSET.nfree) + 1);
-    this.#set(OFFSET.szfree, this.#get(OFFSET.szfree) + bytes);
+    this.#nfree++;
+    this.#szfree += bytes;
+    this.#add(-bytes);
   }
 
-  /** Counts that a block has been resized. */
+  /** Counts that a block of `old` bytes is one of `bytes` bytes now: what it grows by goes out, what it shrinks by comes back. */
   countResize(old: number, bytes: number): void {
-    if (bytes > old) this.#grow(bytes - old);
-    else this.#set(OFFSET.szfree, this.#get(OFFSET.szfree) + old - bytes);
+    if (bytes < old) this.#szfree += old - bytes;
+    this.#add(bytes - old);
   }
 
-  #grow(bytes: number): void {
-    this.#set(OFFSET.szalloc, this.#get(OFFSET.szalloc) + bytes);
-    const live = this.live;
-    if (live > this.watermark) this.#set(OFFSET.watermark, live);
-  }
-
-  #get(offset: number): number {
-    const i = (this.start + offset) >>> 2, words = this.words;
-    return words[i] + words[i + 1] * GIB4;
-  }
-
-  #set(offset: number, value: number): void {
-    const i = (this.start + offset) >>> 2, words = this.words;
-    words[i] = value;
-    words[i + 1] = value / GIB4;
+  #add(bytes: number): void {
+    const live = this.live + bytes, c = this.#controls, more = live > this.watermark;
+    if (c === undefined) {
+      this.#live = live;
+      if (more) this.#watermark = live;
+    } else {
+      c.live.value = live;
+      if (more) c.watermark.value = live;
+    }
   }
 }

@@ -14,7 +14,7 @@ export interface Blocks {
   get(size: number, align: number): Ptr;
   /** Takes back what is at `p`, which is not 0. If that is no block, it is dealt with here. */
   put(p: Ptr): void;
-  /** Bytes that were asked for at `p`; -1 if that is no block. */
+  /** Bytes that were asked for at `p`; -1 if that is no block, as 0 is none. */
   sizeOf(p: Ptr): number;
   /** Makes the block at `p` one of `size` bytes where it is; false, and nothing has changed, if that cannot be. */
   resize(p: Ptr, size: number): boolean;

@@ -112,7 +112,7 @@ export function cFunctions(blocks: Blocks, options: COptions = {}): CFunctions {
       return 0;
     },
     malloc_usable_size(p) {
-      return p === 0 ? 0 : Math.max(0, blocks.sizeOf(p >>> 0));
+      return Math.max(0, blocks.sizeOf(p >>> 0));
     },
   };
 }

@@ -8,6 +8,7 @@ import { formatFrame, type Frame, framesOf, MOST_FRAMES } from "../call_stack.ts
 import { formatBytes } from "../gauge.ts";
 import { MemoryError } from "../memory_errors.ts";
 import type { Site } from "../sites.ts";
+import { plainly } from "./cli_guest_calls.ts";
 import type { StartUp } from "./cli_startup.ts";
 import type { Findings } from "./report.ts";
 
@@ -82,5 +83,5 @@ function messageOf(error: unknown): string {
 }
 
 function framesIn(error: unknown): readonly Frame[] {
-  return error instanceof Error ? framesOf(error, MOST_FRAMES) : [];
+  return error instanceof Error ? plainly(framesOf(error, MOST_FRAMES)) : [];
 }

@@ -9,6 +9,7 @@ import { type CommandLine, parsePairs, type Takes, UsageError } from "./cli_opti
 import type { Names } from "./entries.ts";
 import { namesFromGlue } from "./glue.ts";
 import { readBytes, readText, writeBytes } from "./host.ts";
+import type { Mode } from "./interpose.ts";
 import { parseModule, type WasmModule } from "./wasm/module.ts";
 
 /** The options that say where functions are. */
@@ -49,6 +50,21 @@ export function namesOf({ options }: CommandLine, module: WasmModule): Names {
     names[name] = /^\d+$/.test(where) ? Number(where) : where;
   }
   return names;
+}
+
+/** How an allocator can be dealt with. */
+export const ALLOCATORS: readonly Mode[] = ["watch", "replace", "imports"];
+
+/** How an option says that the allocator is dealt with. */
+export function allocatorIn({ options }: CommandLine, expected: readonly Mode[]): Mode | undefined {
+  const [name] = options.get("allocator") ?? [], mode = expected.find((mode) => mode === name);
+  if (name === undefined || mode !== undefined) return mode;
+  throw new UsageError(`--allocator must be one of ${expected.join(", ")}, got ${show(name)}`);
+}
+
+/** A file's name without its folder, and without ".wasm". */
+export function stem(file: string): string {
+  return file.replace(/^.*\//, "").replace(/\.wasm$/, "");
 }
 
 /** Calls `f`; what the library refuses is an error of the user's. */

@@ -47,6 +47,9 @@ take the place of the module in a build. What instantiates it stays as it is, to
 usage: ${command} interpose [OPTION...] FILE -o FILE
 
   -o FILE, --output=FILE  where to write it
+  --allocator=HOW         what will be attached (default watch):
+                            watch    something that looks on while the module's own malloc serves it
+                            replace  something that serves it
 ${NAMES}
   --quiet                 print nothing
 `,

@@ -10,15 +10,27 @@ import type { AnyLayer } from "../layer.ts";
 import { debug } from "../layers/debug.ts";
 import { stats } from "../layers/stats.ts";
 import { trace } from "../layers/trace.ts";
-import { attempt, type FileModule, namesOf, NAMING, readModule, usageError, writeFile } from "./cli_files.ts";
+import {
+  allocatorIn,
+  ALLOCATORS,
+  attempt,
+  type FileModule,
+  namesOf,
+  NAMING,
+  readModule,
+  stem,
+  writeFile,
+} from "./cli_files.ts";
+import { asProgram } from "./cli_guest_calls.ts";
 import { type Ending, jsonOf, textOf } from "./cli_ending.ts";
 import { type Command, type CommandLine, type Takes, UsageError } from "./cli_options.ts";
 import { Progress, ticking } from "./cli_progress.ts";
 import { StartUp } from "./cli_startup.ts";
 import { symbolsFor } from "./cli_symbols.ts";
 import { findEntries } from "./entries.ts";
-import { type Guest, guest as makeGuest } from "./guest.ts";
+import type { Guest } from "./guest.ts";
 import { isTerminal, process, readText, write, writeError } from "./host.ts";
+import { interpose } from "./interpose.ts";
 import { reportOf, watchedOf } from "./report.ts";
 import { type Settings, settingsOf } from "./settings.ts";
 import { makeWasi, type Wasi, WASI_MODULES } from "./wasi.ts";
@@ -34,9 +46,6 @@ const STACKS: Record<StackName, (bottom: AnyLayer, settings: Settings<StackName>
 };
 
 const clocked = (layer: AnyLayer, tick?: () => void): AnyLayer => tick === undefined ? layer : ticking(layer, tick);
-
-const ALLOCATORS = ["watch", "replace", "imports"] as const;
-type AllocatorName = typeof ALLOCATORS[number];
 
 /** Exit code of a program that traps: that of one that aborts, as a shell has it. */
 const TRAPPED = 134;
@@ -70,15 +79,15 @@ export const run: Command = {
   },
   letters: { o: "output" },
   program: true,
-  run: async (line) => {
-    const settings = settingsIn(line), allocator = allocatorIn(line);
+  run: (line) => {
+    const settings = settingsIn(line), allocator = allocatorIn(line, ALLOCATORS);
     const [file, ...args] = line.rest;
     if (file === undefined) throw new UsageError("run takes the file of a WASI command; help run tells more");
     const program = readModule(file);
     assertCommand(program);
 
     let guest: Guest | undefined;
-    const startUp = new StartUp(() => guest && watchedOf(guest.ground));
+    const startUp = new StartUp(() => guest && asProgram(watchedOf(guest.ground)));
     const read = (p: number) => new DataView(guest!.memory.buffer).getUint32(p >>> 0, true);
     const progress = isTerminal(2) && !line.options.has("quiet")
       ? new Progress((text) => write(2, text), () => startUp.gauge())
@@ -96,18 +105,21 @@ export const run: Command = {
         },
         after: (name, args, result) => startUp.after(name, args, result, read),
       }));
-    try {
-      guest = await makeGuest(program.bytes, {
-        imports: wasi.imports,
+    const interposed = attempt(file, () =>
+      interpose(program.bytes, {
         ...allocator && { allocator },
         names: namesOf(line, program.module),
         stack: (bottom) => STACKS[settings.stack](bottom, settings, progress?.tick),
-        name: file.replace(/^.*\/|\.wasm$/g, ""),
+        name: stem(file),
         symbols: symbolsFor(line, program),
-      });
-    } catch (e) {
-      throw usageError(file, e);
-    }
+      }));
+    guest = attempt(file, () => {
+      const imports = interposed.imports(wasi.imports);
+      return interposed.attach(
+        new WebAssembly.Instance(new WebAssembly.Module(interposed.bytes), imports),
+        imports,
+      );
+    });
 
     const before = guest.memory.buffer.byteLength, start = performance.now();
     const ending: Ending = runGuest(guest, wasi);
@@ -124,7 +136,7 @@ export const run: Command = {
       findings,
       startUp,
       memory: { before, after: guest.memory.buffer.byteLength },
-      allocator: guest.allocator,
+      allocator: interposed.mode,
       stack: settings.stack,
     };
     const quiet = line.options.has("quiet") && !findings.bad && ending.error === undefined;
@@ -185,12 +197,6 @@ function settingsIn({ options }: CommandLine): Settings<StackName> {
   } catch (e) {
     throw new UsageError((e as Error).message);
   }
-}
-
-function allocatorIn({ options }: CommandLine): AllocatorName | undefined {
-  const [name] = options.get("allocator") ?? [];
-  if (name === undefined || ALLOCATORS.includes(name as AllocatorName)) return name as AllocatorName | undefined;
-  throw new UsageError(`--allocator must be one of ${ALLOCATORS.join(", ")}, got ${show(name)}`);
 }
 
 /** Directories by the names that they have in the program, from "DIR" and "DIR::NAME". */

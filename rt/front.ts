@@ -12,7 +12,7 @@
 import type { Gauge } from "../gauge.ts";
 import type { Ptr } from "../heap.ts";
 import { type AnyLayer, type Kept, type Layer, layer, type LayerWith, type StateOf } from "../layer.ts";
-import type { Adapter, Native } from "./adapter.ts";
+import { adapterOn, type Native } from "./adapter.ts";
 import type { Area } from "./area.ts";
 import { CLASSES, OFFSET, SMALL } from "./switches.ts";
 
@@ -33,17 +33,15 @@ const KEEP = 256 * 1024;
 const BATCH = 128, SPAN = 16384;
 
 /** Lists of a guest's free blocks, over a stack on the guest's heap. */
-// deno-lint-ignore no-explicit-any
-export const front = <L extends Layer<any>>(
+export const front = <L extends AnyLayer>(
   base: L,
-  adapter: Adapter,
-): LayerWith<Front<StateOf<L>>, "gauge" | Kept<L, "reset" | "maxAlign">> =>
+): LayerWith<Front<StateOf<L>>, "gauge" | Kept<L, "resize" | "reset" | "maxAlign">> =>
   // deno-lint-ignore no-explicit-any
-  adapter.adopt(over(base, adapter)) as any;
+  adapterOn(base.heap, "front").adopt(over(base)) as any;
 
 const over = layer(
-  function front<S>(base: Layer<S>, adapter: Adapter): Layer<Front<S>> & { tidy(s: Front<S>): void } {
-    const { heap, get, put, resize, reset } = base;
+  function front<S>(base: Layer<S>): Layer<Front<S>> & { tidy(s: Front<S>): void } {
+    const { heap, get, put, resize, reset } = base, adapter = adapterOn(heap, "front");
     const cuts = base.divisible === true || reset !== undefined, returns = base.divisible === true || !cuts;
     const classOf = (size: number) => (size + 15) >>> 4;
     const bytesOf = (c: number) => c === 0 ? 16 : c << 4;
@@ -187,5 +185,5 @@ const over = layer(
       ...(base.maxAlign && { maxAlign: base.maxAlign }),
     };
   },
-  { CLASSES, OFFSET, SMALL, KEEP, BATCH, SPAN },
-) as unknown as (base: AnyLayer, adapter: Adapter) => AnyLayer;
+  { adapterOn, CLASSES, OFFSET, SMALL, KEEP, BATCH, SPAN },
+) as unknown as (base: AnyLayer) => AnyLayer;

@@ -82,7 +82,7 @@ export class Guest implements Disposable {
    * @param bytes Size of its first chunk, in bytes; the next ones double. Default: 64 KiB
    */
   arena(bytes = 65536): AnyAllocator {
-    return init(front(chunk(mmap(this.heap), bytes, 2), this.#adapter)) as AnyAllocator;
+    return init(front(chunk(mmap(this.heap), bytes, 2))) as AnyAllocator;
   }
 
   /** Closes what serves it where no region is entered, and throws what its layers find then. It cannot allocate there any more. */

@@ -79,16 +79,21 @@ export function findHidden(
       );
     }
   });
+  for (const { language, name, index, imported } of entries.others) {
+    if (language !== "AssemblyScript" || imported || !/__(re)?new$/.test(name)) continue;
+    suspects.set(index, "is of AssemblyScript's collector, which takes sizes from the words in front of blocks");
+  }
   const reached = graph.reach(known);
   lift(module, entries, graph, suspects, reached);
 
+  const looking = { module, graph, entries, state, cells: graph.cells([malloc.index, free.index]) };
   const outside = (index: number) => !reached.has(index) && !suspects.has(index);
   const hidden = [...suspects].filter(([index]) => graph.isExposed(index) || graph.callers(index).some(outside))
     .sort(([a], [b]) => a - b)
     .map(([index, why]) => ({
       index,
       name: nameOf(module, index),
-      looks: looksLike({ module, graph, entries, state }, index),
+      looks: looksLike(looking, index),
       why,
     }));
   const what = state.size > 0

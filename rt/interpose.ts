@@ -10,7 +10,7 @@ import type { AnyLayer } from "../layer.ts";
 import { coalesce } from "../layers/coalesce.ts";
 import { mmap } from "../layers/system/mmap.ts";
 import { type AnyAllocator, ground, init } from "../region.ts";
-import { Adapter, type Controls, type Originals } from "./adapter.ts";
+import { Adapter, type Originals } from "./adapter.ts";
 import { allocatorImports } from "./allocator_imports.ts";
 import type { Blocks } from "./blocks.ts";
 import { type CFunctions, cFunctions } from "./c_functions.ts";
@@ -20,7 +20,7 @@ import { Guest } from "./guest.ts";
 import { findHidden } from "./hidden.ts";
 import { Ledger, TABLE } from "./ledger.ts";
 import { original } from "./original.ts";
-import { type Body, GLOBALS, replacing, watching } from "./switches.ts";
+import { type Body, type Controls, GLOBALS, replacing, watching } from "./switches.ts";
 import { moduleKey, registerModule, type Symbols, symbolsOf } from "./symbols.ts";
 import { bytesOf, WasmError, Writer } from "./wasm/bytes.ts";
 import { type FuncType, parseModule, SECTION, type WasmModule } from "./wasm/module.ts";
@@ -163,7 +163,7 @@ export function interpose(source: BufferSource, options: GuestOptions = {}): Int
       }),
     );
     const controls = grafted
-      ? Object.fromEntries(GLOBALS!.map(({ name }) => [name, exports[PREFIX + name]])) as Controls
+      ? Object.fromEntries(GLOBALS.map(({ name }) => [name, exports[PREFIX + name]])) as Controls
       : undefined;
     const own = grafted ? exports[`${PREFIX}memory`] as WebAssembly.Memory : newMemory();
     const ledger = new Ledger(own, mode === "watch" ? 3 : 4);
@@ -201,8 +201,8 @@ export function interpose(source: BufferSource, options: GuestOptions = {}): Int
   }
 
   function bottomOf(adapter: Adapter): AnyLayer {
-    if (mode === "watch") return original(adapter);
-    return front(coalesce(mmap(adapter.heap)), adapter);
+    if (mode === "watch") return original(adapter.heap);
+    return front(coalesce(mmap(adapter.heap)));
   }
 
   function groundOf(adapter: Adapter, bottom: AnyLayer): AnyAllocator {

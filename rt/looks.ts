@@ -26,6 +26,8 @@ export interface Known {
   readonly entries: Entries;
   /** Fixed addresses of the allocator's state. */
   readonly state: ReadonlySet<number>;
+  /** All fixed addresses that malloc and free touch, that of errno among them. */
+  readonly cells: ReadonlySet<number>;
 }
 
 /** Instructions of the longest that the small ones can be, however they were built. */
@@ -37,9 +39,9 @@ export function looksLike(known: Known, index: number): EntryName | undefined {
   if (p === undefined) return undefined;
   const calls = (name: EntryName) => callsEntry(p, entries, name);
   const is = (name: EntryName) => !entries.found.has(name) && fits(name, module.types[module.functions[index]]);
-  // With an entry built into it, another function reads the same words, but has data of its own besides
-  const pure = p.callees.size <= 4 && p.length < MEDIUM &&
-    [...p.cells].every((cell) => cell < 0 || known.state.has(cell));
+  // Another function that an entry was built into reads the same words, but touches other data besides
+  const own = (cell: number) => cell < 0 || known.cells.has(cell);
+  const pure = p.callees.size <= 4 && p.length < MEDIUM && [...p.cells].every(own) && [...p.constants].every(own);
   if (is("malloc_usable_size") && pure && p.callees.size === 0 && p.heads && p.length < SMALL) {
     return "malloc_usable_size";
   }

@@ -4,7 +4,7 @@
  * @module
  */
 
-export { guest, type Hook, instantiateWasm, intercept, type Source } from "./glue.ts";
+export { guest, type Hook, instantiateWasm, intercept, type Source } from "./instantiate.ts";
 export { Guest } from "./guest.ts";
 export { type GuestOptions, interpose, type Interposed, type Mode } from "./interpose.ts";
 export type { Entries, Entry, EntryName, Names } from "./entries.ts";

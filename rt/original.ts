@@ -12,18 +12,21 @@
 import type { Gauge } from "../gauge.ts";
 import type { Heap } from "../heap.ts";
 import { type Layer, layer, type LayerWith } from "../layer.ts";
-import type { Adapter, Native } from "./adapter.ts";
+import { adapterOn, type Native } from "./adapter.ts";
 
 /** State of {@linkcode original}: what is counted, in the guest. */
 export type Original = Native;
 
 /** Serves from a guest's own allocator. */
-export const original = (adapter: Adapter): LayerWith<Original, "gauge" | "maxAlign"> =>
-  adapter.adopt(over(adapter.heap, adapter)) as LayerWith<Original, "gauge" | "maxAlign">;
+export const original = (heap: Heap): LayerWith<Original, "gauge" | "maxAlign"> =>
+  adapterOn(heap, "original").adopt(over(heap)) as LayerWith<Original, "gauge" | "maxAlign">;
 
 const over = layer(
-  function original(heap: Heap, adapter: Adapter): Layer<Original> & { gauge(s: Original): Gauge } {
-    const { originals } = adapter, { malloc, free } = originals;
+  function original(heap: Heap): Layer<Original> & { gauge(s: Original): Gauge } {
+    const adapter = adapterOn(heap, "original"), { originals } = adapter, { malloc, free } = originals;
+    if (malloc === undefined || free === undefined) {
+      throw new TypeError("Cannot compose original: the guest has no allocator of its own");
+    }
     const aligned = ["memalign", "aligned_alloc"].find((name) => originals[name] !== undefined);
     return {
       heap,
@@ -33,17 +36,18 @@ const over = layer(
       get: (s, size, align = 16) => {
         const more = (align as number) > 16;
         if (more && aligned === undefined) return 0;
-        const p = more ? adapter.inOriginal(aligned!, align, size) : malloc!(size) >>> 0;
+        const p = more ? adapter.inOriginal(aligned!, align, size) : malloc(size) >>> 0;
         if (p !== 0) s.area.countIn(size);
         adapter.latest = p;
         return p;
       },
       put: (s, p, size) => {
         s.area.countOut(size);
-        free!(p);
+        free(p);
       },
       gauge: (s) => s.figures ?? s.area.gauge(),
       ...(aligned && { maxAlign: 2 ** 30 }),
     };
   },
+  { adapterOn },
 );

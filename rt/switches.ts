@@ -3,12 +3,11 @@
  *
  * Each call first looks whether the allocator that serves the guest now is one that this code knows: `original` (the guest's
  * own, watched) or `front` (lists of free blocks). If not, or if there is something out of the ordinary, it calls through the
- * table, where the library is. What it counts is in an *area* in the memory that the guest got for it, one for each state of these
- * layers; what it looks blocks up in is the ledger, in the same memory.
+ * table, where the library is. It counts in globals, and looks blocks up in the ledger, which is in a memory that the guest got for
+ * it. There is an *area* for each state of `front`, too.
  *
  * ```text
- *   area of a state:   0 nalloc  8 nfree  16 szalloc  24 szfree  32 watermark  40 floor   (64 bits each)
- *                     64 + 16 c   class c: head of its list, first and last address of what is not yet cut into blocks
+ *   area:  0 floor   64 + 16 c: class c: head of its list, first and last address of what is not cut into blocks yet, their bytes
  * ```
  *
  * @module
@@ -16,27 +15,40 @@
 
 import { assemble, type Scope } from "./wasm/assemble.ts";
 import type { Writer } from "./wasm/bytes.ts";
-import type { Rewriting } from "./wasm/rewrite.ts";
 import { TABLE } from "./ledger.ts";
 
 /** Bytes of an area. Slot `s` has the one at `s * AREA`. */
 export const AREA = 1024;
 
 /** Where things are in an area, in bytes from its start. */
-export const OFFSET = { nalloc: 0, nfree: 8, szalloc: 16, szfree: 24, watermark: 32, floor: 40, classes: 64 } as const;
+export const OFFSET = { floor: 0, classes: 64 } as const;
 
 /** Bytes up to which there are lists, and how many classes of 16 bytes that makes, with that of no bytes. */
 export const SMALL = 512, CLASSES: number = SMALL / 16 + 1;
 
 /**
- * Globals of a guest that has such code. `area`, `slot`: of the state that serves now. `limit`: requests of fewer bytes are served
- * here; `cover`: blocks in so many granules are; both 0 while none is. `pending`: a block that has been allocated, but not entered.
+ * Globals of a guest that has such code:
+ * - `area`, `slot`: of the state that serves now;
+ * - `limit`: requests of fewer bytes are served here; `cover`: blocks in so many granules are. Both are 0 while none is;
+ * - `pending`: a block that has been allocated, but could not be entered;
+ * - `live`, `watermark`: bytes that are out, and were at most; `nalloc`, `nfree`, `szfree`: what has been counted here.
  */
-export const GLOBALS: NonNullable<Rewriting["globals"]> = ["area", "slot", "limit", "cover", "pending"].map((name) => ({
-  name,
-  type: "i32",
-  value: 0,
-}));
+export const GLOBALS: readonly { name: keyof Controls; type: "i32" | "i64"; value: number }[] = [
+  ...(["area", "slot", "limit", "cover", "pending", "live", "watermark"] as const).map((name) => ({
+    name,
+    type: "i32" as const,
+    value: 0,
+  })),
+  ...(["nalloc", "nfree", "szfree"] as const).map((name) => ({ name, type: "i64" as const, value: 0 })),
+];
+
+/** These globals, as a guest exports them. */
+export type Controls = Readonly<
+  Record<
+    "area" | "slot" | "limit" | "cover" | "pending" | "live" | "watermark" | "nalloc" | "nfree" | "szfree",
+    WebAssembly.Global
+  >
+>;
 
 /** Code of a switch. */
 export type Body = (scope: Scope) => Writer;
@@ -44,7 +56,7 @@ export type Body = (scope: Scope) => Writer;
 /** The code in front of each entry point of an allocator that is watched, by its name. `element`: its place in the table. */
 export const watching = {
   malloc: (element: number): Body =>
-    body(`(func (param $n i32) (result i32) (local $p i32) (local $g i32) (local $area i32) (local $live i64)
+    body(`(func (param $n i32) (result i32) (local $p i32) (local $g i32) (local $live i32)
       (if (i32.ge_u (local.get $n) (global.get $limit)) (then (return ${leaveMalloc(element)})))
       (local.set $p (call $original.malloc (local.get $n)))
       (local.set $g (i32.rotr (local.get $p) (i32.const 3)))
@@ -56,16 +68,16 @@ export const watching = {
       ${countIn}
       (local.get $p))`),
   free: (element: number): Body =>
-    body(`(func (param $p i32) (local $g i32) (local $word i32) (local $area i32)
+    body(`(func (param $p i32) (local $g i32) (local $word i32) (local $bytes i32)
       ${lookUp(3, element)}
-      ${countOut("(i32.shr_u (local.get $word) (i32.const 8))")}
+      ${countOut}
       (call $original.free (local.get $p)))`),
 };
 
 /** The code in front of each entry point of an allocator that is replaced. */
 export const replacing = {
   malloc: (element: number): Body =>
-    body(`(func (param $n i32) (result i32) (local $p i32) (local $class i32) (local $area i32) (local $live i64)
+    body(`(func (param $n i32) (result i32) (local $p i32) (local $class i32) (local $live i32)
       (if (i32.ge_u (local.get $n) (global.get $limit)) (then (return ${leaveMalloc(element)})))
       (local.set $class (i32.add (global.get $area)
         (i32.and (i32.add (local.get $n) (i32.const 15)) (i32.const 0x7ffffff0))))
@@ -82,16 +94,14 @@ export const replacing = {
       ${countIn}
       (local.get $p))`),
   free: (element: number): Body =>
-    body(`(func (param $p i32) (local $g i32) (local $word i32) (local $area i32) (local $class i32)
+    body(`(func (param $p i32) (local $g i32) (local $word i32) (local $bytes i32) (local $class i32)
       ${lookUp(4, element, `(i32.ge_u (local.get $word) (i32.const ${(SMALL + 1) * 256}))`)}
-      ${countOut("(local.tee $word (i32.shr_u (local.get $word) (i32.const 8)))")}
-      (local.set $class (i32.add (local.get $area)
-        (i32.and (i32.add (local.get $word) (i32.const 15)) (i32.const 0x7ffffff0))))
+      ${countOut}
+      (local.set $class (i32.add (global.get $area)
+        (i32.and (i32.add (local.get $bytes) (i32.const 15)) (i32.const 0x7ffffff0))))
       (i32.store memory=0 (local.get $p) (i32.load offset=${OFFSET.classes} (local.get $class)))
       (i32.store offset=${OFFSET.classes} (local.get $class) (local.get $p))
-      (if (i64.lt_s (i64.sub (i64.load offset=${OFFSET.szalloc} (local.get $area))
-                             (i64.load offset=${OFFSET.szfree} (local.get $area)))
-                    (i64.load offset=${OFFSET.floor} (local.get $area)))
+      (if (i32.lt_u (global.get $live) (i32.load offset=${OFFSET.floor} (global.get $area)))
         (then (call_indirect (type $free) (i32.const 0) (i32.const ${element})))))`),
   calloc: (element: number): Body =>
     body(`(func (param $count i32) (param $size i32) (result i32) (local $p i32) (local $n i32)
@@ -156,21 +166,14 @@ function leaveFree(element: number): string {
 }
 
 /** Counts an allocation of `$n` bytes. */
-const countIn = `(local.set $area (global.get $area))
-  (i64.store offset=${OFFSET.nalloc} (local.get $area)
-    (i64.add (i64.load offset=${OFFSET.nalloc} (local.get $area)) (i64.const 1)))
-  (i64.store offset=${OFFSET.szalloc} (local.get $area) (local.tee $live
-    (i64.add (i64.load offset=${OFFSET.szalloc} (local.get $area)) (i64.extend_i32_u (local.get $n)))))
-  (if (i64.gt_s
-      (local.tee $live (i64.sub (local.get $live) (i64.load offset=${OFFSET.szfree} (local.get $area))))
-      (i64.load offset=${OFFSET.watermark} (local.get $area)))
-    (then (i64.store offset=${OFFSET.watermark} (local.get $area) (local.get $live))))`;
+const countIn = `
+  (global.set $nalloc (i64.add (global.get $nalloc) (i64.const 1)))
+  (global.set $live (local.tee $live (i32.add (global.get $live) (local.get $n))))
+  (if (i32.gt_u (local.get $live) (global.get $watermark)) (then (global.set $watermark (local.get $live))))`;
 
-/** Counts that `bytes` have come back. */
-function countOut(bytes: string): string {
-  return `(local.set $area (global.get $area))
-    (i64.store offset=${OFFSET.nfree} (local.get $area)
-      (i64.add (i64.load offset=${OFFSET.nfree} (local.get $area)) (i64.const 1)))
-    (i64.store offset=${OFFSET.szfree} (local.get $area)
-      (i64.add (i64.load offset=${OFFSET.szfree} (local.get $area)) (i64.extend_i32_u ${bytes})))`;
-}
+/** Counts that the bytes of the block come back whose `$word` it was. */
+const countOut = `
+  (global.set $nfree (i64.add (global.get $nfree) (i64.const 1)))
+  (local.set $bytes (i32.shr_u (local.get $word) (i32.const 8)))
+  (global.set $szfree (i64.add (global.get $szfree) (i64.extend_i32_u (local.get $bytes))))
+  (global.set $live (i32.sub (global.get $live) (local.get $bytes)))`;

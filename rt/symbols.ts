@@ -73,7 +73,7 @@ export function symbolsOf(module: WasmModule, given: Symbols | undefined, name: 
         ? place
         : { file: name, line: 0, column: offset };
       const frame = { name: called, file: known.file, line: known.line, column: known.column, module: name };
-      return at === undefined ? frame : { ...frame, ...asked(at, offset), module: name };
+      return at === undefined ? frame : { ...frame, ...asked(at, offset) };
     },
   };
 }

@@ -88,8 +88,9 @@ Deno.test("c_functions: calloc on a shared memory that the guest has grown", () 
   const bytes = new Uint8Array(memory.buffer).fill(0xee), stub = { heap, get: () => 100_000 } as unknown as Blocks;
   assertEquals(cFunctions(stub).calloc(1, 1000), 100_000);
   assertEquals([bytes[99_999], bytes[100_000], bytes[100_999], bytes[101_000]], [0xee, 0, 0, 0xee]);
-  assertEquals(cFunctions(stub).posix_memalign(150_000, 16, 1), 0);
-  assertEquals(heap.u32[150_000 >>> 2], 100_000);
+  WebAssembly.Memory.prototype.grow.call(memory, 1);
+  assertEquals(cFunctions(stub).posix_memalign(250_000, 16, 1), 0);
+  assertEquals(heap.u32[250_000 >>> 2], 100_000);
 });
 
 Deno.test("c_functions: what is too large is null, and nothing is lost", () => {
@@ -125,6 +126,8 @@ Deno.test("c_functions: a product that overflows is null", () => {
     assertEquals(c.reallocarray(0, n, size), 0);
   }
   assertEquals([...blocks.out.keys()], [p]);
+  const asked = cFunctions({} as Blocks); // which would throw
+  assertEquals([asked.calloc(65536, 65537), asked.reallocarray(p, 65536, 65537)], [0, 0]);
 });
 
 Deno.test("c_functions: realloc keeps what was there", () => {
@@ -211,13 +214,19 @@ Deno.test("c_functions: aligned_alloc aligns to powers of two, and is null for o
 
 Deno.test("c_functions: memalign rounds alignments up to powers of two", () => {
   const asked: number[] = [];
-  const c = cFunctions({ get: (_: number, align: number) => asked.push(align) } as unknown as Blocks);
+  const heap = new Heap({ initial: 1 }), get = (_: number, align: number) => asked.push(align);
+  const c = cFunctions({ heap, get } as unknown as Blocks);
   for (const align of [0, 1, 3, 16, 17, 24, 32, 33, 1000, 65536, 65537, 2 ** 30 + 1, 2 ** 31, 2 ** 31 | 0]) {
     c.memalign(align, 1);
   }
   const M = 2 ** 31;
   assertEquals(asked, [16, 16, 16, 16, 32, 32, 32, 64, 1024, 65536, 131072, M, M, M]);
   for (const align of [M + 1, MOST, -1]) assertEquals(c.memalign(align, 1), 0);
+  asked.length = 0;
+  c.aligned_alloc(1, 1);
+  c.aligned_alloc(8, 1);
+  c.posix_memalign(0, 4, 1);
+  assertEquals(asked, [16, 16, 16]);
 });
 
 Deno.test("c_functions: posix_memalign", () => {

@@ -97,6 +97,7 @@ Deno.test("call_stack: WebAssembly has a name or a number, a module, and the off
     "    at wasm://wasm/abc:wasm-function[12]:0x1a2",
     "    at malloc (wasm://wasm/libc.wasm-0a1b:wasm-function[3]:0x27)",
     "    at <anonymous> (wasm://wasm/abfbdc42:wasm-function[0]:0x27)", // Deno, of any function
+    "    at void call(void (*) (int)) (wasm://wasm/abc:wasm-function[4]:0x28)",
     "wasm-function[7]@http://a/b.wasm:wasm-function[7]:0x1c", // Firefox
   ];
   assertEquals(parseCallStack(rows[0]), [{
@@ -110,6 +111,7 @@ Deno.test("call_stack: WebAssembly has a name or a number, a module, and the off
     "wasm-function[12] (wasm://wasm/abc:0x1a2)",
     "malloc (wasm://wasm/libc.wasm-0a1b:0x27)",
     "wasm://wasm/abfbdc42:0x27",
+    "void call(void (*) (int)) (wasm://wasm/abc:0x28)",
     "wasm-function[7] (http://a/b.wasm:0x1c)",
   ]);
 });

@@ -30,9 +30,9 @@ async function asGuest(options: GuestOptions = {}): Promise<[Onig, Guest]> {
   const onig = await fresh();
   let g!: Guest;
   await onig.loadWASM({
-    instantiator: async (imports) => {
-      g = await guest(bytes, { imports, name: "onig", ...options });
-      return { instance: g.instance };
+    instantiator: async (imports = {}) => {
+      g = await guest(bytes, { imports, name: "onig", glue: ["/vscode-oniguruma/"], ...options });
+      return g as never;
     },
   });
   return [onig, g];

@@ -3,15 +3,14 @@ import { newQuickJSWASMModule, newQuickJSWASMModuleFromVariant, newVariant, RELE
 import type { QuickJSContext, QuickJSWASMModule } from "quickjs-emscripten";
 import { enter, general, init, LeakError, stats } from "../mod.ts";
 import { type Guest, guest, type GuestOptions, instantiateWasm, intercept } from "../rt/mod.ts";
-import { namesFromGlue } from "../rt/inspect.ts";
 import { leakFree } from "../testing/mod.ts";
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "./assert.ts";
 import { linesOf } from "./lines_of.ts";
-import { npmFile, npmUrl } from "./npm_files.ts";
+import { npmFile } from "./npm_files.ts";
 
 const VARIANT = "@jitl/quickjs-wasmfile-release-sync/dist/emscripten-module";
 const bytes = await npmFile(`${VARIANT}.wasm`);
-const names = namesFromGlue(await Deno.readTextFile(await npmUrl(`${VARIANT}.mjs`)));
+const names = { malloc: "v", free: "M" };
 
 async function asGuest(options: GuestOptions = {}): Promise<[QuickJSWASMModule, Guest]> {
   const hook = instantiateWasm(bytes, { names, name: "quickjs", ...options });

@@ -242,6 +242,39 @@ Deno.test("heap: over a memory without a start, everything there is stays theirs
   assertEquals(heap.getPages(1), 2 * WASM_PAGE);
 });
 
+Deno.test("heap: more comes from whoever owns the memory, in pieces anywhere in it", () => {
+  const memory = new WebAssembly.Memory({ initial: 32 });
+  const pieces = [100, 300, 480, 700, 600]; // the third from within the memory as it is now to beyond it
+  const heap = new Heap({
+    memory,
+    more: (bytes) => {
+      const at = pieces.shift();
+      if (at === undefined) return 0;
+      const p = at * PAGE + 16;
+      if (p + bytes > memory.buffer.byteLength) {
+        memory.grow(Math.ceil((p + bytes - memory.buffer.byteLength) / WASM_PAGE));
+      }
+      return p;
+    },
+  });
+  assertEquals(heap.free, { pages: 0, longest: 0, runs: 0 });
+  const out: [p: number, n: number][] = [];
+  for (const n of [7, 9, 100, 40, 64, 16]) {
+    const p = heap.getPages(n);
+    assert(p > 0);
+    assert(out.every(([q, m]) => p + n * PAGE <= q || q + m * PAGE <= p));
+    heap.u8.fill(n, p, p + n * PAGE);
+    out.push([p, n]);
+  }
+  assertEquals(heap.getPages(1000), 0);
+  assertEquals(out.map(([p]) => Math.floor(p / PAGE)), [101, 108, 301, 481, 701, 601]);
+  for (const [p, n] of out) assert(heap.u8.subarray(p, p + n * PAGE).every((byte) => byte === n));
+  for (const [p, n] of out) heap.putPages(p, n);
+  const { pages, longest, runs } = heap.free;
+  assertEquals([longest, runs], [100, 5]); // each piece is whole again
+  assertEquals(pages, 16 + 100 + 40 + 64 + 55); // the last one is a quarter of what there was
+});
+
 Deno.test("heap: two heaps share one memory", () => {
   const memory = new WebAssembly.Memory({ initial: 1 });
   const heaps = [new Heap({ memory, start: 0 }), new Heap({ memory })];

@@ -130,7 +130,7 @@ function check(module: WasmModule, { switches }: Rewriting, exports: readonly Ex
   }
   const seen = new Map<number, string>();
   for (const { index, name } of switches) {
-    if (index < module.importedFunctions || !(index < module.functions.length)) {
+    if (index < module.importedFunctions || module.functions[index] === undefined) {
       throw new WasmError(`Cannot rewrite function ${index}: the module has none of its own by that index`, 0);
     }
     if (seen.has(index)) {

@@ -1,7 +1,7 @@
 // A WASI command that counts words: in files, or in its standard input where none is named. Options make of it each
 // thing that a command can do when it ends.
 //
-//   words [--forget] [--trap] [--exit=N] [--churn=N] [FILE...]
+//   words [--forget] [--twice] [--overrun] [--trap] [--exit=N] [--churn=N] [FILE...]
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,10 +71,24 @@ __attribute__((noinline)) static void churn(int millions) {
   for (int i = 0; i < 1024; i++) free(slots[i]);
 }
 
+__attribute__((noinline)) static void free_twice(void) {
+  char *volatile p = copy("twice", 5);
+  free(p);
+  free(p);
+}
+
+__attribute__((noinline)) static void overrun(void) {
+  char *volatile p = copy("overrun", 7);
+  p[8] = '!';
+  free(p);
+}
+
 int main(int argc, char **argv) {
   int forget = 0, trap = 0, code = 0, files = 0;
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--forget") == 0) forget = 1;
+    else if (strcmp(argv[i], "--twice") == 0) free_twice();
+    else if (strcmp(argv[i], "--overrun") == 0) overrun();
     else if (strcmp(argv[i], "--trap") == 0) trap = 1;
     else if (strncmp(argv[i], "--exit=", 7) == 0) code = atoi(argv[i] + 7);
     else if (strncmp(argv[i], "--churn=", 8) == 0) churn(atoi(argv[i] + 8));
