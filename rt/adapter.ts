@@ -211,7 +211,7 @@ export class Adapter implements Blocks {
     const p = this.inOriginal("malloc", bytes);
     if (p === 0) return 0;
     this.#ranges.push([p, p + bytes]);
-    this.#cover();
+    this.cover();
     return p;
   }
 
@@ -266,15 +266,15 @@ export class Adapter implements Blocks {
   }
 
   #enter(p: Ptr, size: number, slot: number): Ptr {
-    if (!this.ledger.covers(p)) this.#cover();
+    if (!this.ledger.covers(p)) this.cover();
     this.ledger.set(p, size, slot);
     // What is not the guest's own, or no more at that address, it could not take back
     if (this.#watched && p !== this.latest && this.#slots[slot].fate === "original") this.#slots[slot].fate = "gone";
     return p;
   }
 
-  /** The table has become longer, or the memory has grown. */
-  #cover(): void {
+  /** The memory has grown: the ledger has to be long enough for it. */
+  cover(): void {
     this.ledger.reach(this.#memory.buffer.byteLength);
     this.#steer();
   }

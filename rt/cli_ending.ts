@@ -34,8 +34,6 @@ export interface Told {
   readonly startUp: StartUp;
   /** Size of its memory, in bytes. */
   readonly memory: { readonly before: number; readonly after: number };
-  /** How it was served. */
-  readonly allocator: string;
   /** What served it. */
   readonly stack: string;
 }
@@ -51,14 +49,13 @@ export function textOf({ file, ending, seconds, findings, startUp, memory }: Tol
 
 /** For programs. */
 export function jsonOf(told: Told): unknown {
-  const { file, ending, seconds, findings, startUp, memory, allocator, stack } = told;
+  const { file, ending, seconds, findings, startUp, memory, stack } = told;
   const { gauge, places, suppressed, damage, bad } = findings;
   return {
     file,
     exitCode: ending.code,
     ...ending.error !== undefined && { error: { message: messageOf(ending.error), frames: framesIn(ending.error) } },
     seconds,
-    allocator,
     stack,
     bad,
     gauge,

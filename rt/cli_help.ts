@@ -72,8 +72,8 @@ What serves it, and what is recorded:
                             stats  figures only, at next to no cost
   --allocator=HOW         whose memory it is (default watch, or imports where the program imports its allocator):
                             watch    the program's own malloc serves it
-                            replace  Region's general() does, in the program's memory
-                            imports  Region's general() does, for a program that has no malloc
+                            replace  Region does, in the program's memory
+                            imports  Region does, as the program has no malloc
   --depth=N               calls to record of each allocation, 1 to ${MOST_FRAMES} (default ${USUAL_DEPTH})
   --every=N               with --stack=check: record one allocation in N (default 1: all), as that takes some
                           microseconds, and estimate the figures of places

@@ -5,6 +5,7 @@
  */
 
 import { attempt, namesOf, NAMING, readModule } from "./cli_files.ts";
+import { invocation } from "./cli_help.ts";
 import { type Command, UsageError } from "./cli_options.ts";
 import { writeError, writeOutput } from "./host.ts";
 import { formatInspection, inspect as look } from "./inspect.ts";
@@ -12,7 +13,7 @@ import { formatInspection, inspect as look } from "./inspect.ts";
 /** Says what allocator modules have. */
 export const inspect: Command = {
   takes: { ...NAMING, json: "nothing" },
-  run: (line) => {
+  run: (line, url) => {
     const { options, rest } = line;
     if (rest.length === 0) throw new UsageError("inspect takes the file of a module; help inspect tells more");
     let code = 0;
@@ -21,7 +22,13 @@ export const inspect: Command = {
         const { bytes, module } = readModule(file);
         const inspection = attempt(file, () => look(bytes, { names: namesOf(line, module) }));
         if (options.has("json")) writeOutput(JSON.stringify({ file, ...inspection }));
-        else writeOutput(`${i > 0 ? "\n" : ""}${rest.length > 1 ? `${file}\n` : ""}${formatInspection(inspection)}`);
+        else {
+          const isCommand = inspection.watch.can && module.exports.some(({ name }) => name === "_start");
+          const hint = isCommand ? `\n\nTo run it, and see that: ${invocation(url)} run ${file}` : "";
+          writeOutput(
+            `${i > 0 ? "\n" : ""}${rest.length > 1 ? `${file}\n` : ""}${formatInspection(inspection)}${hint}`,
+          );
+        }
       } catch (e) {
         if (!(e instanceof UsageError) || rest.length === 1) throw e;
         writeError(`error: ${e.message}`); // and on to the others

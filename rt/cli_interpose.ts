@@ -64,7 +64,7 @@ To ${mode === "watch" ? "watch" : "serve"} an instance of it, where the file tha
 
   const before = await Deno.readFile(${JSON.stringify(file)});
   const guest = interpose(before, ${
-    options.replace(/"(\w+)":/g, " $1: ").replaceAll(",", ", ").replace("}", " }")
+    options.replace(/"(\w+)":/g, "$1: ").replaceAll(",", ", ").replaceAll("{", "{ ").replaceAll("}", " }")
   }).attach(instance);
   console.log(guest.gauge());
 `.trim();

@@ -15,6 +15,8 @@ const FIRST = 500, BETWEEN = 200;
 
 /** The line. */
 export class Progress {
+  /** Whether nothing may be told now, as the program has written a part of a line there. */
+  held = false;
   readonly #print: (text: string) => void;
   readonly #gauge: () => Gauge;
   readonly #now: () => number;
@@ -38,7 +40,7 @@ export class Progress {
   /** Looks whether there is something new to tell. */
   tick: () => void = () => {
     const now = this.#now();
-    if (now < this.#due) return;
+    if (now < this.#due || this.held) return;
     this.#due = now + BETWEEN;
     const { nalloc, nfree, szalloc, szfree, watermark } = this.#gauge();
     const live = `${formatBytes(szalloc - szfree)} in ${formatCount(nalloc - nfree)} blocks`;

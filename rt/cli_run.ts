@@ -5,11 +5,11 @@
  */
 
 import { MOST_FRAMES, withStackLimit } from "../call_stack.ts";
-import { show } from "../errors.ts";
 import type { AnyLayer } from "../layer.ts";
 import { debug } from "../layers/debug.ts";
 import { stats } from "../layers/stats.ts";
 import { trace } from "../layers/trace.ts";
+import { type Ending, jsonOf, textOf } from "./cli_ending.ts";
 import {
   allocatorIn,
   ALLOCATORS,
@@ -21,22 +21,20 @@ import {
   stem,
   writeFile,
 } from "./cli_files.ts";
+import { directoriesIn, environmentIn, SETTINGS, settingsIn, type StackName } from "./cli_given.ts";
 import { asProgram } from "./cli_guest_calls.ts";
-import { type Ending, jsonOf, textOf } from "./cli_ending.ts";
-import { type Command, type CommandLine, type Takes, UsageError } from "./cli_options.ts";
+import { type Command, type CommandLine, UsageError } from "./cli_options.ts";
+import { paint } from "./cli_paint.ts";
 import { Progress, ticking } from "./cli_progress.ts";
 import { StartUp } from "./cli_startup.ts";
 import { symbolsFor } from "./cli_symbols.ts";
-import { findEntries } from "./entries.ts";
+import { assertCommand, wasiModuleOf } from "./cli_wasi_command.ts";
 import type { Guest } from "./guest.ts";
-import { isTerminal, process, readText, write, writeError } from "./host.ts";
+import { isTerminal, write, writeError } from "./host.ts";
 import { interpose } from "./interpose.ts";
 import { reportOf, watchedOf } from "./report.ts";
-import { type Settings, settingsOf } from "./settings.ts";
-import { makeWasi, type Wasi, WASI_MODULES } from "./wasi.ts";
-
-/** What can be found out. */
-type StackName = "check" | "debug" | "stats";
+import type { Settings } from "./settings.ts";
+import { lastWritten, makeWasi, type Wasi } from "./wasi.ts";
 
 const STACKS: Record<StackName, (bottom: AnyLayer, settings: Settings<StackName>, tick?: () => void) => AnyLayer> = {
   check: (bottom, { depth, every, bytes, skip }, tick) =>
@@ -49,19 +47,6 @@ const clocked = (layer: AnyLayer, tick?: () => void): AnyLayer => tick === undef
 
 /** Exit code of a program that traps: that of one that aborts, as a shell has it. */
 const TRAPPED = 134;
-
-const SETTINGS: Readonly<Record<string, Takes>> = {
-  stack: "value",
-  depth: "value",
-  every: "value",
-  bytes: "value",
-  suppress: "values",
-  sites: "value",
-  calls: "value",
-  all: "nothing",
-  skip: "values",
-  exitcode: "value",
-};
 
 /** Runs a WASI command. */
 export const run: Command = {
@@ -80,71 +65,83 @@ export const run: Command = {
   letters: { o: "output" },
   program: true,
   run: (line) => {
-    const settings = settingsIn(line), allocator = allocatorIn(line, ALLOCATORS);
-    const [file, ...args] = line.rest;
+    const [file, ...args] = line.rest, settings = settingsIn(line);
     if (file === undefined) throw new UsageError("run takes the file of a WASI command; help run tells more");
     const program = readModule(file);
     assertCommand(program);
 
-    let guest: Guest | undefined;
-    const startUp = new StartUp(() => guest && asProgram(watchedOf(guest.ground)));
-    const read = (p: number) => new DataView(guest!.memory.buffer).getUint32(p >>> 0, true);
+    const served: { guest?: Guest } = {};
+    const startUp = new StartUp(() => served.guest && asProgram(watchedOf(served.guest.ground)));
     const progress = isTerminal(2) && !line.options.has("quiet")
       ? new Progress((text) => write(2, text), () => startUp.gauge())
       : undefined;
-    const wasi = attempt(file, () =>
-      makeWasi({
-        args: [file.replace(/^.*\//, ""), ...args],
-        env: environmentIn(line),
-        dirs: directoriesIn(line),
-        module: wasiModuleOf(program) ?? "wasi_snapshot_preview1",
-        before(name) {
-          startUp.before(name);
-          if (name === "fd_write" || name === "fd_read" || name === "proc_exit") progress?.clear();
-          else progress?.tick();
-        },
-        after: (name, args, result) => startUp.after(name, args, result, read),
-      }));
-    const interposed = attempt(file, () =>
-      interpose(program.bytes, {
-        ...allocator && { allocator },
-        names: namesOf(line, program.module),
-        stack: (bottom) => STACKS[settings.stack](bottom, settings, progress?.tick),
-        name: stem(file),
-        symbols: symbolsFor(line, program),
-      }));
-    guest = attempt(file, () => {
-      const imports = interposed.imports(wasi.imports);
-      return interposed.attach(
-        new WebAssembly.Instance(new WebAssembly.Module(interposed.bytes), imports),
-        imports,
-      );
-    });
+    const wasi = wasiFor(line, program, args, () => served.guest!.memory, startUp, progress);
+    const guest = served.guest = guestOf(
+      line,
+      program,
+      wasi,
+      (bottom) => STACKS[settings.stack](bottom, settings, progress?.tick),
+    );
 
     const before = guest.memory.buffer.byteLength, start = performance.now();
-    const ending: Ending = runGuest(guest, wasi);
+    const ending = runGuest(guest, wasi), seconds = (performance.now() - start) / 1000;
     progress?.clear();
-    const seconds = (performance.now() - start) / 1000;
     const findings = reportOf(startUp, settings, {
       nothing: ["Leaks at exit: none, as nothing was allocated"],
       all: "--all",
+      hint: settings.stack === "stats" ? "Places: not recorded, --stack=check does that" : undefined,
     });
-    const told = {
-      file,
-      ending,
-      seconds,
-      findings,
-      startUp,
-      memory: { before, after: guest.memory.buffer.byteLength },
-      allocator: interposed.mode,
-      stack: settings.stack,
-    };
-    const quiet = line.options.has("quiet") && !findings.bad && ending.error === undefined;
-    const text = line.options.has("json") ? JSON.stringify(jsonOf(told)) : quiet ? "" : textOf(told);
-    tell(text, line.options.get("output")?.[0]);
+    const memory = { before, after: guest.memory.buffer.byteLength };
+    const told = { file, ending, seconds, findings, startUp, memory, stack: settings.stack };
+    const nothing = line.options.has("quiet") && !findings.bad && ending.error === undefined;
+    const text = line.options.has("json") ? JSON.stringify(jsonOf(told)) : nothing ? "" : textOf(told);
+    tell(text, line);
     return ending.code === 0 && findings.bad ? settings.exitcode : ending.code;
   },
 };
+
+/** What a program imports, with what is to be known of its calls. */
+function wasiFor(
+  line: CommandLine,
+  program: FileModule,
+  args: readonly string[],
+  memory: () => WebAssembly.Memory,
+  startUp: StartUp,
+  progress: Progress | undefined,
+): Wasi {
+  const env = environmentIn(line), dirs = directoriesIn(line);
+  const word = (p: number) => new DataView(memory().buffer).getUint32(p >>> 0, true);
+  const isOutput = (name: string, fd: unknown) => name === "fd_write" && (fd === 1 || fd === 2) && isTerminal(fd);
+  try {
+    return makeWasi({
+      args: [program.file.replace(/^.*\//, ""), ...args],
+      env,
+      dirs,
+      module: wasiModuleOf(program),
+      before: (name, args) => {
+        startUp.before(name);
+        if (isOutput(name, args[0]) || name === "fd_read" && args[0] === 0) progress?.clear();
+        else progress?.tick();
+      },
+      after: (name, args, result) => {
+        startUp.after(name, args, result, word);
+        if (progress !== undefined && isOutput(name, args[0])) progress.held = lastWritten(memory(), args) !== "\n";
+      },
+    });
+  } catch (e) {
+    throw new UsageError(`WASI cannot be had for ${program.file}: ${(e as Error).message}`);
+  }
+}
+
+function guestOf(line: CommandLine, program: FileModule, wasi: Wasi, stack: (bottom: AnyLayer) => AnyLayer): Guest {
+  const { file, bytes, module } = program;
+  const allocator = allocatorIn(line, ALLOCATORS), names = namesOf(line, module), symbols = symbolsFor(line, program);
+  return attempt(file, () => {
+    const made = interpose(bytes, { ...allocator && { allocator }, names, stack, name: stem(file), symbols });
+    const imports = made.imports(wasi.imports);
+    return made.attach(new WebAssembly.Instance(new WebAssembly.Module(made.bytes), imports), imports);
+  });
+}
 
 /** Runs a program to its end. */
 function runGuest({ instance }: Guest, wasi: Wasi): Ending {
@@ -155,69 +152,13 @@ function runGuest({ instance }: Guest, wasi: Wasi): Ending {
   }
 }
 
-function tell(text: string, output: string | undefined): void {
-  if (output !== undefined) writeFile(output, new TextEncoder().encode(text === "" ? "" : text + "\n"));
-  else if (text !== "") writeError(text);
-}
-
-/** Throws unless it is something that can be run. */
-function assertCommand({ file, module }: FileModule): void {
-  const has = (name: string, kind: string) => module.exports.some((e) => e.name === name && e.kind === kind);
-  if (!has("_start", "func")) {
-    const library = has("_initialize", "func")
-      ? ", but _initialize, as a library does that a program instantiates"
-      : "";
-    throw new UsageError(`${file}: it is no WASI command: it exports no _start${library}`);
-  }
-  if (!has("memory", "memory")) throw new UsageError(`${file}: it is no WASI command: it exports no memory`);
-  const { imported, others } = findEntries(module);
-  const allocating = new Set([...[...imported.values()].map((i) => i.index), ...others.map(({ index }) => index)]);
-  const foreign = module.imports.filter((i) =>
-    WASI_MODULES[i.module] === undefined && !(i.kind === "func" && allocating.has(i.index))
-  );
-  if (foreign.length > 0) {
-    const [{ module, name }] = foreign, more = foreign.length > 1 ? ` and ${foreign.length - 1} more` : "";
-    throw new UsageError(`${file}: it imports ${module}.${name}${more}, which WASI does not have`);
-  }
-}
-
-function wasiModuleOf({ module }: FileModule): string | undefined {
-  return module.imports.find((i) => WASI_MODULES[i.module] !== undefined)?.module;
-}
-
-function settingsIn({ options }: CommandLine): Settings<StackName> {
-  const given = new Map<string, string | undefined>();
-  for (const name of Object.keys(SETTINGS)) {
-    const values = options.get(name);
-    if (values !== undefined) given.set(name, values.length === 0 ? undefined : values.join(";"));
-  }
-  if (!options.has("quiet")) given.set("verbose", undefined);
+function tell(text: string, { options }: CommandLine): void {
+  const [output] = options.get("output") ?? [], json = options.has("json");
+  if (output === undefined) return text === "" ? undefined : writeError(json ? text : paint(text));
   try {
-    return settingsOf(given, ["check", "debug", "stats"], readText);
+    writeFile(output, new TextEncoder().encode(text === "" ? "" : text + "\n"));
   } catch (e) {
-    throw new UsageError((e as Error).message);
+    writeError(text); // it has taken a run to know this
+    throw e;
   }
-}
-
-/** Directories by the names that they have in the program, from "DIR" and "DIR::NAME". */
-function directoriesIn({ options }: CommandLine): Record<string, string> {
-  const dirs: Record<string, string> = {};
-  for (const text of options.get("dir") ?? []) {
-    const [, dir, name = dir] = /^(.+?)(?:::(.+))?$/s.exec(text) ?? [];
-    if (dir === undefined) throw new UsageError(`--dir must be as in DIR or DIR::NAME, got ${show(text)}`);
-    dirs[name] = dir;
-  }
-  return dirs;
-}
-
-/** Variables from "NAME=VALUE", and "NAME" for what it is here. */
-function environmentIn({ options }: CommandLine): Record<string, string> {
-  const env: Record<string, string> = {};
-  for (const text of options.get("env") ?? []) {
-    const [, name, value] = /^([^=]+)(?:=(.*))?$/s.exec(text) ?? [];
-    if (name === undefined) throw new UsageError(`--env must be as in NAME=VALUE or NAME, got ${show(text)}`);
-    const given = value ?? process?.env[name];
-    if (given !== undefined) env[name] = given;
-  }
-  return env;
 }

@@ -200,7 +200,7 @@ function givenAt(name: EntryName, module: WasmModule, index: NameIndex, given: s
       `Cannot use ${show(given)} as ${name}: expected ${signatureOf(name)}, got ${signatureAt(module, declared)}`,
     );
   }
-  const spelling = typeof given === "string" ? given : nameOf(module, declared) ?? "";
+  const spelling = typeof given === "string" ? given : namesOf(module).get(declared) ?? "";
   return { declared, how: "given", spelling };
 }
 
@@ -271,9 +271,12 @@ export function fits(name: EntryName, type: FuncType | undefined): boolean {
     [...type.params, ...type.results].every((t) => t === "i32");
 }
 
-/** A name that a function has in a module: that of the name section, else one it is exported by. */
-export function nameOf(module: WasmModule, index: number): string | undefined {
-  return module.functionNames.get(index) ?? module.exports.find((e) => e.kind === "func" && e.index === index)?.name;
+/** Names of functions by index: those of the name section, else those that they are exported by. */
+export function namesOf(module: WasmModule): Map<number, string> {
+  const names = new Map<number, string>();
+  for (const e of module.exports) if (e.kind === "func" && !names.has(e.index)) names.set(e.index, e.name);
+  for (const [index, name] of module.functionNames) names.set(index, name);
+  return names;
 }
 
 function described(index: number, name: string): string {

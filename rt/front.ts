@@ -51,7 +51,7 @@ const over = layer(
     const settle = (s: Front<S>, kept: number): void => {
       s.kept = kept;
       s.live = s.area.live;
-      s.area.floor = returns ? s.live - Math.max(0, KEEP + s.area.watermark / 2 - kept) : 0;
+      s.area.floor = returns ? s.live - Math.max(0, KEEP + s.area.watermark - kept) : 0;
     };
 
     /** Memory for blocks of a class, which are none of its yet; false if it cannot be had. */
@@ -125,7 +125,7 @@ const over = layer(
     };
 
     const tidy = (s: Front<S>): void => {
-      if (s.area.live < s.area.floor) trim(s, (KEEP + s.area.watermark / 2) / 2);
+      if (s.area.live < s.area.floor) trim(s, (KEEP + s.area.watermark) / 2);
     };
 
     const clear = (s: Front<S>): void => {

@@ -55,9 +55,12 @@ export function namesFromGlue(js: string, module?: WasmModule): Partial<Record<E
   return found;
 }
 
+/** Of assignments in a row, as in `a=b=c.Ia`, so many are followed. */
+const MOST = 8;
+
 /** What is assigned at `at`: the last member of `a=b=c.Ia`, or the first argument of a call; undefined if it is neither. */
 function targetAt(js: string, at: number): string | undefined {
-  for (;;) {
+  for (let n = 0; n < MOST; n++) {
     MEMBERS.lastIndex = at;
     const members = MEMBERS.exec(js)?.[0];
     if (members === undefined) return undefined;
@@ -73,6 +76,7 @@ function targetAt(js: string, at: number): string | undefined {
     if (argument !== null) return argument[1] ?? argument[2];
     return /(?:\.([\w$]+)|\[\s*["']([^"']*)["']\s*\])$/.exec(members)?.slice(1).find((m) => m !== undefined);
   }
+  return undefined;
 }
 
 function exportsAs(module: WasmModule, name: EntryName, target: string): boolean {

@@ -11,7 +11,7 @@
  * @module
  */
 
-import { type Entries, type EntryName, fits, nameOf } from "./entries.ts";
+import { type Entries, type EntryName, fits, namesOf } from "./entries.ts";
 import { callsEntry, looksLike, touches } from "./looks.ts";
 import { ENTRY_NAMES } from "./spellings.ts";
 import { CallGraph } from "./wasm/call_graph.ts";
@@ -65,13 +65,15 @@ export function findHidden(
   }
 
   const known = new Set([...entries.found.values()].flatMap((e) => [e.index, e.declared]));
-  const suspects = new Map<number, string>();
+  const suspects = new Map<number, string>(), touching = new Set<number>();
   graph.profiles.forEach((p, index) => {
     if (p === undefined || known.has(index)) return;
     const takesNothing = module.types[module.functions[index]]?.params.length === 0, touched = touches(p, state);
     if (takesNothing && !(touched && p.stores >= WRITES)) return;
-    if (touched) suspects.set(index, "touches the state of malloc and free");
-    else if (heads && p.heads) {
+    if (touched) {
+      touching.add(index);
+      suspects.set(index, "touches the state of malloc and free");
+    } else if (heads && p.heads) {
       const given = callsEntry(p, entries, "malloc");
       suspects.set(
         index,
@@ -86,18 +88,19 @@ export function findHidden(
   const reached = graph.reach(known);
   lift(module, entries, graph, suspects, reached);
 
-  const looking = { module, graph, entries, state, cells: graph.cells([malloc.index, free.index]) };
   const outside = (index: number) => !reached.has(index) && !suspects.has(index);
-  const hidden = [...suspects].filter(([index]) => graph.isExposed(index) || graph.callers(index).some(outside))
-    .sort(([a], [b]) => a - b)
-    .map(([index, why]) => ({
-      index,
-      name: nameOf(module, index),
-      looks: looksLike(looking, index),
-      why,
-    }));
+  const indices = [...suspects.keys()].sort((a, b) => a - b)
+    .filter((index) => graph.isExposed(index) || graph.callers(index).some(outside));
+  const cells = graph.cells([malloc.index, free.index]), looking = { module, graph, entries, state, touching, cells };
+  const looks = unlike(graph, indices.map((index) => looksLike(looking, index)), indices), names = namesOf(module);
+  const hidden = indices.map((index, i) => ({
+    index,
+    name: names.get(index),
+    looks: looks[i],
+    why: suspects.get(index)!,
+  }));
   const what = state.size > 0
-    ? `${state.size} places that malloc and free share`
+    ? `${state.size} place${state.size === 1 ? "" : "s"} that malloc and free share`
     : "the words in front of blocks alone, as malloc and free share no fixed address";
   return { hidden, sure: state.size > 0, why: `known by ${what}` };
 }
@@ -136,4 +139,19 @@ function lift(
     if (!callers.every(isEntry)) continue;
     for (const caller of callers) suspects.set(caller, `calls function ${part}, a part of the allocator`);
   }
+}
+
+/** Of several that look the same, which one cannot be, those that call another of them are something else. */
+function unlike(
+  graph: CallGraph,
+  looks: readonly (EntryName | undefined)[],
+  indices: readonly number[],
+): (EntryName | undefined)[] {
+  const alike = Map.groupBy(indices, (_, i) => looks[i]), sure = new Map<number, EntryName>();
+  for (const [name, group] of alike) {
+    if (name === undefined) continue;
+    const all = new Set(group), own = group.filter((index) => graph.profiles[index]!.callees.isDisjointFrom(all));
+    if (own.length === 1) sure.set(own[0], name);
+  }
+  return indices.map((index) => sure.get(index));
 }

@@ -43,6 +43,7 @@ interface Files {
   readFileSync(file: string, encoding: "utf8"): string;
   readFileSync(file: string): Uint8Array;
   writeFileSync(file: string, bytes: Uint8Array): void;
+  statSync(file: string): { isDirectory(): boolean };
   writeSync(fd: number, bytes: Uint8Array): number;
 }
 
@@ -99,6 +100,15 @@ export function readBytes(file: string): Uint8Array {
 /** Writes a file. Throws an `Error` whose message says in a line why that cannot be. */
 export function writeBytes(file: string, bytes: Uint8Array): void {
   use("write", file, (files) => files.writeFileSync(file, bytes));
+}
+
+/** Whether there is a directory, as far as that may be known. */
+export function isDirectory(file: string): boolean {
+  try {
+    return use("read", file, (files) => files.statSync(file).isDirectory());
+  } catch {
+    return false;
+  }
 }
 
 /** Prints a line on the standard error, and returns when that is done. */

@@ -51,7 +51,7 @@ export interface HeapBase {
   readonly value: number | undefined;
   /** No lower than this, in bytes: behind what is known of data and stack. */
   readonly least: number;
-  /** How it is known. */
+  /** How it is known, or could be; "unknown" if the module does not say. */
   readonly how: string;
 }
 
@@ -162,17 +162,14 @@ function heapBaseOf(module: WasmModule): HeapBase {
   const named = [...globalNames].find(([, name]) => HEAP_BASES.includes(name))?.[0];
   const value = globals[exported ?? named ?? -1]?.value;
   if (value !== undefined) {
-    return {
-      value,
-      least,
-      how: `says its global __heap_base, which is ${exported === undefined ? "named" : "exported"}`,
-    };
+    return { value, least, how: `its ${exported === undefined ? "named" : "exported"} global __heap_base` };
   }
-  const loader = module.imports.find((i) => i.kind === "global" && i.name === "__heap_base");
-  if (loader !== undefined) {
-    return { value: undefined, least, how: `says what it is loaded by, in ${loader.module}.${loader.name}` };
-  }
-  return { value: undefined, least, how: "is not told: no global __heap_base is exported or named" };
+  const i = module.imports.find((i) => i.kind === "global" && i.name === "__heap_base");
+  return {
+    value: undefined,
+    least,
+    how: i === undefined ? "unknown" : `what its loader gives as ${i.module}.${i.name}`,
+  };
 }
 
 /** What the stack pointer starts with: the end of the stack, which lies behind or in front of the data. */

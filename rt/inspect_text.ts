@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Other } from "./entries.ts";
+import type { Hidden } from "./hidden.ts";
 import type { Inspection, Verdict } from "./inspect.ts";
 
 /** Columns of a line, and those in front of what it says. */
@@ -17,18 +19,8 @@ export function formatInspection(i: Inspection): string {
     ...said("module", [`${counted(i.size)} bytes${i.toolchain.map((tool) => `, ${tool}`).join("")}`]),
     ...said("memory", memory(i)),
     ...said("allocator", allocator(i)),
-    ...said(
-      "hidden",
-      i.hidden.map(({ index, name, looks, why }) =>
-        `function ${index}${name ? ` "${name}"` : ""}${looks ? `, perhaps ${looks}` : ""}: ${why}`
-      ),
-    ),
-    ...said("others", [
-      ...i.others.slice(0, MOST).map((o) =>
-        `${o.language}: ${o.name}${o.signature}, ${o.imported ? "imported" : `function ${o.index}`}`
-      ),
-      ...(i.others.length > MOST ? [`and ${i.others.length - MOST} more`] : []),
-    ]),
+    ...said("hidden", most(i.hidden.map(hidden))),
+    ...said("others", most(i.others.map(other))),
     ...said("problems", i.problems),
     "",
     ...said("imports", [verdict(i.imports)]),
@@ -40,17 +32,32 @@ export function formatInspection(i: Inspection): string {
   return lines.join("\n");
 }
 
+function hidden({ index, name, looks, why }: Hidden): string {
+  return `function ${index}${name ? ` ${JSON.stringify(name)}` : ""}${looks ? `, perhaps ${looks}` : ""}: ${why}`;
+}
+
+function other({ language, name, signature, imported, index }: Other): string {
+  return `${language}: ${name}${signature}, ${imported ? "imported" : `function ${index}`}`;
+}
+
+/** The first of a list, and how many more there are. */
+function most(list: readonly string[]): string[] {
+  return list.length <= MOST ? [...list] : [...list.slice(0, MOST - 1), `and ${list.length - MOST + 1} more`];
+}
+
 function memory({ memory: m, heapBase }: Inspection): string[] {
   if (m === undefined) return ["none"];
   const limits = `${size(m.min)}${m.max === undefined ? "" : `, at most ${size(m.max)}`}`;
   const kind = `${m.shared ? ", shared by threads" : ""}${m.wide ? ", with addresses of 64 bits" : ""}`;
   const name = m.name === "" ? "" : ` ${m.from === "imported" ? "from" : "as"} ${m.name}`;
-  const least = heapBase.least > 0 ? `; it is no lower than ${counted(heapBase.least)}` : "";
+  const least = heapBase.least > 0 ? `, not below ${counted(heapBase.least)}` : "";
   return [
     `${m.from === "its own" ? "not exported" : m.from}${name}, ${limits}${kind}`,
-    heapBase.value === undefined
-      ? `where its heap begins ${heapBase.how}${least}`
-      : `its heap begins at ${counted(heapBase.value)}, ${heapBase.how}`,
+    heapBase.value !== undefined
+      ? `its heap begins at ${counted(heapBase.value)}, by ${heapBase.how}`
+      : heapBase.how === "unknown"
+      ? `it does not say where its heap begins${least}`
+      : `its heap begins at ${heapBase.how}${least}`,
   ];
 }
 
@@ -74,6 +81,21 @@ function verdict({ can, why }: Verdict): string {
   return `${can ? "yes" : "no"}: ${why}`;
 }
 
+const WHERE =
+  "if it has an allocator, names can say where: the name of an export, a name in the name section or the index " +
+  "of a function. The JavaScript that was built with it may tell, by lines like k._malloc=c.Ia (--glue=FILE)";
+
+/** What would make it possible to replace the allocator. */
+function hints({ hidden, names }: Inspection): string[] {
+  const looks = hidden.filter(({ looks }) => looks !== undefined), rest = hidden.length - looks.length;
+  if (rest > 0) {
+    const what = rest === 1 ? "one of the hidden functions has" : `${rest} of the hidden functions have`;
+    return [`${what} an allocator's code built in, and cannot be named: it can only be watched`];
+  }
+  const more = Object.fromEntries(looks.map(({ looks, index }) => [looks!, index]));
+  return ["if the hidden functions are what they seem, say so, and look again:", written({ ...names, ...more })];
+}
+
 /** What to write, and what would help. */
 function next(i: Inspection): string[] {
   const lines: string[] = [];
@@ -83,28 +105,17 @@ function next(i: Inspection): string[] {
     if (i.watch.can) lines.push("to see what it allocates and does not free:", call(i, "watch"));
     if (i.replace.can) lines.push("to serve it from regions:", call(i, "replace"));
   }
-  const looks = i.hidden.filter(({ looks }) => looks !== undefined);
-  if (way !== "imports" && !i.replace.can && looks.length > 0) {
-    const names = Object.fromEntries(looks.map(({ looks, index }) => [looks!, index]));
-    lines.push(
-      "if the hidden functions are what they seem, say so, and look again:",
-      written({ ...i.names, ...names }),
-    );
-  }
-  if (Object.keys(i.guesses).length > 0) {
+  if (way === "watch" && i.hidden.length > 0) lines.push(...hints(i));
+  const guessed = Object.keys(i.guesses).length > 0;
+  if (guessed) {
     lines.push("these may be malloc and free; if so, say it, and look again:", written({ ...i.names, ...i.guesses }));
   }
-  if (way === undefined && i.memory !== undefined && !i.memory.wide) {
-    lines.push(
-      "if it has an allocator, names can say where: the name of an export, a name in the name section or the index of a " +
-        "function. The JavaScript that was built with it may tell, by lines like k._malloc=c.Ia (--glue=FILE)",
-    );
-    if (i.others.some((o) => o.language === "AssemblyScript")) {
-      lines.push("AssemblyScript: build it without -O, so that __alloc and __free are left as functions, with --debug");
-    }
-    if (i.others.some((o) => o.language === "Rust")) {
-      lines.push("Rust: its allocator is found by names, so keep them (debug = true, or wasm-bindgen --keep-debug)");
-    }
+  if (way === undefined && i.memory !== undefined && !i.memory.wide) lines.push(WHERE);
+  if (way === undefined && i.others.some((o) => o.language === "AssemblyScript")) {
+    lines.push("AssemblyScript: with asc --debug and without -O, __alloc and __free are functions of their own");
+  }
+  if (way === undefined && !guessed && i.others.some((o) => o.language === "Rust")) {
+    lines.push("Rust: its allocator is found by names, so keep them (wasm-bindgen --keep-debug)");
   }
   return lines.length > 0 ? lines : ["there is nothing to be done with it"];
 }

@@ -114,7 +114,7 @@ export async function intercept<T>(
       const caller = callerOf();
       return interpose(bytesOf(source), { ...options, glue: caller === undefined ? glue : [...glue, caller] });
     } catch (e) {
-      if (!(e instanceof WasmError)) throw e;
+      if (!(e instanceof WasmError || e instanceof RangeError)) throw e; // names are of one module, which others do not have
       refusals.push(e.message);
       return undefined;
     }

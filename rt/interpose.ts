@@ -5,28 +5,20 @@
  */
 
 import { show } from "../errors.ts";
-import { Heap, heap as defaultHeap, type Ptr } from "../heap.ts";
 import type { AnyLayer } from "../layer.ts";
-import { coalesce } from "../layers/coalesce.ts";
-import { mmap } from "../layers/system/mmap.ts";
-import { type AnyAllocator, ground, init } from "../region.ts";
-import { Adapter, type Originals } from "./adapter.ts";
-import { allocatorImports } from "./allocator_imports.ts";
-import type { Blocks } from "./blocks.ts";
-import { type CFunctions, cFunctions } from "./c_functions.ts";
+import { attach, type Plan } from "./attach.ts";
 import { type Entries, type EntryName, findEntries, type Names } from "./entries.ts";
-import { front } from "./front.ts";
-import { Guest } from "./guest.ts";
+import type { Guest } from "./guest.ts";
 import { findHidden } from "./hidden.ts";
-import { Ledger, TABLE } from "./ledger.ts";
-import { original } from "./original.ts";
-import { type Body, type Controls, GLOBALS, replacing, watching } from "./switches.ts";
+import { TABLE } from "./ledger.ts";
+import { Supply } from "./supply.ts";
+import { Switchboard } from "./switchboard.ts";
+import { type Body, GLOBALS, graftable, replacing, watching } from "./switches.ts";
 import { moduleKey, registerModule, type Symbols, symbolsOf } from "./symbols.ts";
-import { bytesOf, WasmError, Writer } from "./wasm/bytes.ts";
-import { type FuncType, parseModule, SECTION, type WasmModule } from "./wasm/module.ts";
-import { PREFIX, rewrite, type Rewritten } from "./wasm/rewrite.ts";
+import { bytesOf, WasmError } from "./wasm/bytes.ts";
+import { parseModule, type WasmModule } from "./wasm/module.ts";
+import { rewrite, type Rewritten } from "./wasm/rewrite.ts";
 import { calleesOf } from "./wasm/thunk.ts";
-import { typeCode } from "./wasm/assemble.ts";
 
 /** How the allocator of a guest is dealt with. */
 export type Mode = "imports" | "watch" | "replace";
@@ -95,7 +87,7 @@ export function interpose(source: BufferSource, options: GuestOptions = {}): Int
   assertCan(module, entries, mode);
 
   const switches = mode === "imports" ? [] : switchesOf(entries);
-  const grafted = switches.length > 0 && knowsSeveralMemories();
+  const grafted = switches.length > 0 && graftable();
   const key = moduleKey(name, module.bytes, `${mode} ${grafted} ${switches.map(({ index }) => index)}`);
   const rewritten: Rewritten = rewrite(module, {
     switches: switches.map(({ name, index }, i) => ({
@@ -114,175 +106,29 @@ export function interpose(source: BufferSource, options: GuestOptions = {}): Int
     moved: rewritten.moved,
     ...(glue && { glue }),
   });
-  const types = switches.map(({ index }) => module.types[module.functions[index]]!);
-  const base = heapBaseOf(module);
-  const pending = new WeakMap<WebAssembly.Imports, Served>();
+  const types = switches.map(({ name, index }) => ({ name, type: module.types[module.functions[index]]! }));
+  const plan: Plan = { module, mode, name, options };
+  const given = new WeakMap<WebAssembly.Imports, Supply>();
 
   return {
     bytes: rewritten.bytes,
     mode,
     entries,
     moved: rewritten.moved,
-    imports: (given = options.imports ?? {}) => {
-      if (mode !== "imports") return given;
-      const served = new Served(name), imports = merged(given, allocatorImports(module, served));
-      pending.set(imports, served);
-      return imports;
+    imports: (own = options.imports ?? {}) => {
+      if (mode !== "imports") return own;
+      const supply = new Supply(name, module, own);
+      given.set(supply.imports, supply);
+      return supply.imports;
     },
     attach: (instance, imports = {}) => {
-      const exports = instance.exports as Record<string, unknown>;
-      const memory = options.memory ?? exports[`${PREFIX}heap`] as WebAssembly.Memory | undefined;
-      if (memory === undefined) throw new TypeError(`Cannot attach to the guest ${name}: it has no memory`);
-      const other = adapters.get(memory);
-      const adapter = other ?? adapterFor(exports, memory, imports);
-      if (mode === "imports") {
-        const served = pending.get(imports);
-        if (served === undefined) {
-          throw new TypeError(`Cannot attach to the guest ${name}: it was not given its imports()`);
-        }
-        served.blocks = adapter;
-      } else fill(exports[`${PREFIX}table`] as WebAssembly.Table, adapter);
-      if (other === undefined) {
-        const bottom = bottomOf(adapter);
-        adapter.start(memory === defaultMemory() ? ground() : groundOf(adapter, bottom));
-        adapters.set(memory, adapter);
+      const supply = given.get(imports);
+      if (mode === "imports" && supply === undefined) {
+        throw new TypeError(`Cannot attach to the guest ${name}: it was not instantiated with imports() of its own`);
       }
-      return new Guest(name, instance, memory, adapter, bottomOf(adapter));
+      return attach(plan, instance, new Switchboard(instance, types), imports, supply);
     },
   };
-
-  function adapterFor(
-    exports: Record<string, unknown>,
-    memory: WebAssembly.Memory,
-    imports: WebAssembly.Imports,
-  ): Adapter {
-    const originals: Originals = Object.fromEntries(
-      [...entries.found].map(([entry, { index }]) => {
-        const { name } = switches.find((s) => s.index === index) ?? { name: entry };
-        return [entry, exports[`${PREFIX}original.${name}`] as Originals[string]];
-      }),
-    );
-    const controls = grafted
-      ? Object.fromEntries(GLOBALS.map(({ name }) => [name, exports[PREFIX + name]])) as Controls
-      : undefined;
-    const own = grafted ? exports[`${PREFIX}memory`] as WebAssembly.Memory : newMemory();
-    const ledger = new Ledger(own, mode === "watch" ? 3 : 4);
-    const heap: Heap = heapOn(
-      memory,
-      mode === "imports" ? undefined : (bytes) => adapter.more(bytes),
-      imports,
-      exports,
-    );
-    const adapter = new Adapter(name, heap, memory, originals, ledger, controls, mode === "watch");
-    return adapter;
-  }
-
-  /** The heap of a guest: what its own allocator gives for it, or its memory from where it is free. */
-  function heapOn(
-    memory: WebAssembly.Memory,
-    more: ((bytes: number) => Ptr) | undefined,
-    imports: WebAssembly.Imports,
-    exports: Record<string, unknown>,
-  ): Heap {
-    const start = options.heapBase ?? base ?? globalValue(exports.__heap_base);
-    if (memory === defaultMemory()) {
-      if ((start ?? Infinity) <= defaultHeap.start) return defaultHeap;
-      throw new RangeError(
-        `Cannot attach to the guest ${name}: its data and stack lie where the default heap begins, at ${defaultHeap.start}`,
-      );
-    }
-    if (more !== undefined) return new Heap({ memory, more });
-    const resize = resizerOf(module, imports);
-    return new Heap({
-      memory,
-      ...(start !== undefined && { start }),
-      ...(resize && { more: (bytes) => grownBy(memory, bytes, resize) }),
-    });
-  }
-
-  function bottomOf(adapter: Adapter): AnyLayer {
-    if (mode === "watch") return original(adapter.heap);
-    return front(coalesce(mmap(adapter.heap)));
-  }
-
-  function groundOf(adapter: Adapter, bottom: AnyLayer): AnyAllocator {
-    const layer = options.stack?.(bottom) ?? bottom;
-    if (layer.heap !== adapter.heap) {
-      throw new TypeError(`Cannot attach to the guest ${name}: stack must be over the layer that it is given`);
-    }
-    const a = init(layer) as AnyAllocator;
-    a._enter(undefined);
-    return a;
-  }
-
-  /** Puts the library's functions into the table of a guest. */
-  function fill(table: WebAssembly.Table, adapter: Adapter): void {
-    const served = servedBy(adapter);
-    const functions = thunks(switches.map(({ name }, i) => ({ name, type: types[i], f: served[name] })));
-    switches.forEach(({ name }, i) => table.set(i, functions[name]));
-  }
-}
-
-/** The adapter of each memory that a guest lies in. */
-const adapters: WeakMap<WebAssembly.Memory, Adapter> = new WeakMap();
-
-/** Functions of the table, by the names of entries. */
-function servedBy(adapter: Adapter): Record<EntryName, (...args: number[]) => number | void> {
-  const c = cFunctions(adapter), { originals } = adapter;
-  const served = Object.fromEntries(
-    Object.entries(c).map(([name, f]) => [
-      name,
-      (...args: number[]) => adapter.inside ? originals[name]!(...args) : (f as (...args: number[]) => number)(...args),
-    ]),
-  ) as Record<EntryName, (...args: number[]) => number | void>;
-  const malloc = originals.malloc!, free = originals.free!, { realloc } = c;
-  return {
-    ...served,
-    malloc: (size) => adapter.inside ? malloc(size) : adapter.late(size >>> 0) || c.malloc(size),
-    free: (p) => {
-      if (adapter.inside) free(p);
-      else if (p === 0) adapter.tidy();
-      else c.free(p);
-    },
-    realloc: (p, size) => {
-      if (adapter.inside) return originals.realloc!(p, size);
-      return adapter.isOriginal(p >>> 0) ? adapter.reallocate(p >>> 0, size >>> 0) : realloc(p, size);
-    },
-  };
-}
-
-/** Blocks for what a module imports, which are there once its memory is. */
-class Served implements Blocks {
-  blocks: Blocks | undefined;
-  readonly #name: string;
-
-  constructor(name: string) {
-    this.#name = name;
-  }
-
-  get heap(): Heap {
-    return this.#there.heap;
-  }
-  get(size: number, align: number): Ptr {
-    return this.#there.get(size, align);
-  }
-  put(p: Ptr): void {
-    this.#there.put(p);
-  }
-  sizeOf(p: Ptr): number {
-    return this.#there.sizeOf(p);
-  }
-  resize(p: Ptr, size: number): boolean {
-    return this.#there.resize(p, size);
-  }
-  move(p: Ptr, old: number, size: number, align: number): Ptr {
-    return this.#there.move(p, old, size, align);
-  }
-
-  get #there(): Blocks {
-    if (this.blocks !== undefined) return this.blocks;
-    throw new Error(`Cannot serve the guest ${this.#name} yet: it allocates while it is instantiated`);
-  }
 }
 
 function checked(options: GuestOptions): GuestOptions {
@@ -366,77 +212,3 @@ function bodyOf(
   }
   return bodies[name]?.(element);
 }
-
-let several: boolean | undefined;
-
-/** Whether the engine knows modules with several memories. */
-function knowsSeveralMemories(): boolean {
-  return several ??= WebAssembly.validate(
-    Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, SECTION.memory, 5, 2, 0, 0, 0, 0),
-  );
-}
-
-function newMemory(): WebAssembly.Memory {
-  return new WebAssembly.Memory({ initial: TABLE / 65536, maximum: 65536 });
-}
-
-function defaultMemory(): WebAssembly.Memory {
-  return defaultHeap.memory;
-}
-
-/** First address behind data and stack, as far as the module says it itself. */
-function heapBaseOf(module: WasmModule): number | undefined {
-  const named = [...module.globalNames].find(([, name]) => name === "__heap_base")?.[0];
-  const exported = module.exports.find(({ name, kind }) => name === "__heap_base" && kind === "global")?.index;
-  const index = exported ?? named;
-  return index === undefined ? undefined : module.globals[index]?.value;
-}
-
-function globalValue(global: unknown): number | undefined {
-  return global instanceof WebAssembly.Global && typeof global.value === "number" ? global.value >>> 0 : undefined;
-}
-
-type Resize = (bytes: number) => number | boolean;
-
-/** How Emscripten's modules ask for more memory, so that those who have views of it learn of that. */
-function resizerOf(module: WasmModule, imports: WebAssembly.Imports): Resize | undefined {
-  const one = module.imports.find(({ name, kind }) => name === "emscripten_resize_heap" && kind === "func");
-  const f = one && imports[one.module]?.[one.name];
-  return typeof f === "function" ? f as Resize : undefined;
-}
-
-function grownBy(memory: WebAssembly.Memory, bytes: number, resize: Resize): Ptr {
-  const before = memory.buffer.byteLength;
-  return before + bytes < 2 ** 32 && resize(before + bytes) ? before : 0;
-}
-
-/** Imports with more behind. */
-function merged(given: WebAssembly.Imports, more: WebAssembly.Imports): WebAssembly.Imports {
-  const all: WebAssembly.Imports = { ...given };
-  for (const [module, values] of Object.entries(more)) all[module] = { ...given[module], ...values };
-  return all;
-}
-
-/** JavaScript functions as functions of WebAssembly, which is what fits into a table. */
-function thunks(list: readonly { name: string; type: FuncType; f: unknown }[]): Record<string, CallableFunction> {
-  const types = new Writer().u32(list.length),
-    imports = new Writer().u32(list.length),
-    exports = new Writer().u32(list.length);
-  list.forEach(({ name, type: { params, results } }, i) => {
-    types.byte(0x60).u32(params.length).byte(...params.map(typeCode)).u32(results.length).byte(
-      ...results.map(typeCode),
-    );
-    imports.name("region").name(name).byte(0x00).u32(i);
-    exports.name(name).byte(0x00).u32(i);
-  });
-  const module = new Writer().byte(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)
-    .section(SECTION.type, types).section(SECTION.import, imports).section(SECTION.export, exports)
-    .section(SECTION.custom, new Writer().name("name").byte(0).sized(new Writer().name("region:adapter")));
-  const functions = Object.fromEntries(list.map(({ name, f }) => [name, f as WebAssembly.ImportValue]));
-  return new WebAssembly.Instance(new WebAssembly.Module(module.bytes()), { region: functions }).exports as Record<
-    string,
-    CallableFunction
-  >;
-}
-
-export type { AnyAllocator, CFunctions };

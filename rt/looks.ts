@@ -26,6 +26,8 @@ export interface Known {
   readonly entries: Entries;
   /** Fixed addresses of the allocator's state. */
   readonly state: ReadonlySet<number>;
+  /** Functions that touch the state and are no entries. */
+  readonly touching: ReadonlySet<number>;
   /** All fixed addresses that malloc and free touch, that of errno among them. */
   readonly cells: ReadonlySet<number>;
 }
@@ -46,7 +48,7 @@ export function looksLike(known: Known, index: number): EntryName | undefined {
     return "malloc_usable_size";
   }
   if (is("calloc") && pure && calls("malloc") && !calls("free") && p.multiplies) return "calloc";
-  if (is("realloc") && calls("malloc") && calls("free") && isOfAllocator(known, p)) return "realloc";
+  if (is("realloc") && calls("malloc") && calls("free") && isOfAllocator(known, index)) return "realloc";
   if (is("memalign") && pure && calls("malloc") && !calls("free") && !p.multiplies) return "memalign";
   if (is("reallocarray") && pure && calls("realloc") && p.multiplies) return "reallocarray";
   if (is("posix_memalign") && pure && !p.multiplies && (calls("memalign") || calls("malloc"))) return "posix_memalign";
@@ -55,21 +57,21 @@ export function looksLike(known: Known, index: number): EntryName | undefined {
 
 /** Whether a function touches the state: certainly at one place, or, by what may be other numbers, at two. */
 export function touches(p: Profile, state: ReadonlySet<number>): boolean {
+  for (const cell of p.cells) if (state.has(cell)) return true;
   let constants = 0;
-  for (const cell of state) {
-    if (p.cells.has(cell)) return true;
-    if (p.constants.has(cell) && (++constants === 2 || state.size <= 2)) return true;
+  for (const cell of p.constants) {
+    if (state.has(cell) && (++constants === 2 || state.size <= 2)) return true;
   }
   return false;
 }
 
-/** Whether it touches the state itself, or calls a part of the allocator that does. */
-function isOfAllocator({ graph, entries, state }: Known, p: Profile): boolean {
-  return touches(p, state) || [...p.callees].some((callee) => {
-    const part = graph.profiles[callee];
-    return part !== undefined && touches(part, state) && !callsEntry(part, entries, "malloc") &&
-      ![...entries.found.values()].some((e) => e.index === callee || e.declared === callee);
-  });
+/** Whether it touches the state itself, or calls a part of the allocator that does and is no entry itself. */
+function isOfAllocator({ graph, entries, state, touching }: Known, index: number): boolean {
+  if (touches(graph.profiles[index]!, state)) return true;
+  for (const callee of graph.profiles[index]!.callees) {
+    if (touching.has(callee) && !callsEntry(graph.profiles[callee]!, entries, "malloc")) return true;
+  }
+  return false;
 }
 
 /**
@@ -88,7 +90,7 @@ export function guess(module: WasmModule, graph: CallGraph): Partial<Record<"mal
   let malloc = -1, most = 0;
   graph.profiles.forEach((p, index) => {
     if (p === undefined || !fits("malloc", module.types[module.functions[index]])) return;
-    const common = [...cells].filter((cell) => p.cells.has(cell) || p.constants.has(cell)).length;
+    const common = p.cells.union(p.constants).intersection(cells).size;
     if (common > most) [malloc, most] = [index, common];
   });
   return malloc < 0 ? {} : { malloc, free };

@@ -63,7 +63,7 @@ export function spellings(name: EntryName): readonly string[] {
   if (name === "malloc_usable_size") found.push("dlmalloc_usable_size", "mi_usable_size", "rpmalloc_usable_size");
   // Rust's own allocator, and AssemblyScript's
   if (name === "malloc" || name === "free" || name === "realloc" || name === "memalign") {
-    found.push(`dlmalloc::dlmalloc::Dlmalloc<A>::${name}`, `dlmalloc::Dlmalloc<A>::${name}`);
+    found.push(DLMALLOC + name);
   }
   const assembly =
     ({ malloc: "__alloc", free: "__free", realloc: "__realloc" } as Partial<Record<EntryName, string>>)[name];
@@ -71,18 +71,27 @@ export function spellings(name: EntryName): readonly string[] {
   return found;
 }
 
-/** A name as it was before it was mangled, as far as it takes to know allocators: `dlmalloc::dlmalloc::Dlmalloc<A>::malloc`. */
+/** Names longer than this are not looked into: none of an allocator is. */
+const LONGEST = 500;
+
+/** What an allocator's function was called before Rust mangled it, as in `dlmalloc::dlmalloc::Dlmalloc<A>::malloc`; others as they are. */
 export function plainName(name: string): string {
+  if (name.length > LONGEST) return name;
+  const v0 = /^_R.*8Dlmalloc.*?(?:6malloc|4free|7realloc|8memalign)(?:C|B|$)/.exec(name);
+  if (v0 !== null) return `${DLMALLOC}${/\d(malloc|free|realloc|memalign)(?:C|B|$)/.exec(name)![1]}`;
   const legacy = /^_ZN(\d.*)E$/.exec(name);
-  if (legacy !== null) name = parts(legacy[1]).join("::").replaceAll("$LT$", "<").replaceAll("$GT$", ">");
-  return name.replace(/::h[0-9a-f]{16}$/, "").replace(/^_RNv\w*?_?7___rustc\d+_*(?=__r)/, "").replace(
-    /^__rustc(\[[0-9a-f]+\])?::/,
-    "",
-  );
+  const words = legacy === null ? name : wordsOf(legacy[1]).join("::").replaceAll("$LT$", "<").replaceAll("$GT$", ">");
+  return words.replace(/::h[0-9a-f]{16}$/, "")
+    .replace(/^<?(dlmalloc::)+Dlmalloc<[^>]*>+::(?=\w+$)/, DLMALLOC)
+    .replace(/^_RNv\w*___rustc\d*_?(?=__r)/, "") // of rustc since 2025
+    .replace(/^__rustc(\[[0-9a-f]+\])?::/, "");
 }
 
+/** Rust's own allocator on wasm32-unknown-unknown. */
+const DLMALLOC = "dlmalloc::dlmalloc::Dlmalloc<A>::";
+
 /** The words of a mangled name: each has its length in front. */
-function parts(text: string): string[] {
+function wordsOf(text: string): string[] {
   const words: string[] = [];
   for (let at = 0; at < text.length;) {
     const length = /^\d+/.exec(text.slice(at));
@@ -104,6 +113,7 @@ const ASSEMBLYSCRIPT = /^(~lib\/rt\/\w+\/)?__(new|renew|pin|unpin|collect|alloc|
 
 /** The language that `name` is an allocating or freeing function of; undefined if it is none. Expects a plain name. */
 export function languageOf(name: string): Language | undefined {
+  if (name.length > LONGEST) return undefined;
   if (CPP.test(name)) return "C++";
   if (RUST.test(name)) return "Rust";
   return ASSEMBLYSCRIPT.test(name) ? "AssemblyScript" : undefined;

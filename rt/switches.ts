@@ -50,6 +50,13 @@ export type Controls = Readonly<
   >
 >;
 
+let several: boolean | undefined;
+
+/** Whether the engine knows modules with several memories, which such code needs. */
+export function graftable(): boolean {
+  return several ??= WebAssembly.validate(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 5, 2, 0, 0, 0, 0));
+}
+
 /** Code of a switch. */
 export type Body = (scope: Scope) => Writer;
 

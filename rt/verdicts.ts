@@ -50,7 +50,7 @@ function imports({ imported, others }: Entries, memory: MemoryInfo, heapBase: He
   if (names.length === 0) return { can: false, why: "it imports no functions of an allocator" };
   const why = `it imports ${list(names)}`;
   if (memory.from === "imported" || heapBase.value !== undefined) return { can: true, why };
-  return { can: true, why: `${why}; heapBase has to be given, as where its heap begins ${heapBase.how}` };
+  return { can: true, why: `${why}; heapBase has to be given, as it does not say where its heap begins` };
 }
 
 function watch({ found }: Entries, { hidden }: HiddenEntries): Verdict {
@@ -87,7 +87,11 @@ function described({ index, name, looks }: Hidden): string {
   return `function ${index}${says}${looks === undefined ? "" : ` (perhaps ${looks})`}`;
 }
 
+/** Of a list that can be long, so many are told. */
+const MOST = 9;
+
 /** Words with commas, and an "and" before the last. */
-function list(words: readonly string[]): string {
+function list(all: readonly string[]): string {
+  const words = all.length > MOST ? [...all.slice(0, MOST - 1), `${all.length - MOST + 1} more`] : all;
   return words.length < 2 ? words.join() : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }

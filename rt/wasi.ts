@@ -19,8 +19,8 @@ export interface WasiOptions {
   dirs: Readonly<Record<string, string>>;
   /** The module that it imports functions of: one of {@linkcode WASI_MODULES}. */
   module: string;
-  /** Is called before each of these. */
-  before?(name: string): void;
+  /** Is called before each of these, with what it is given. */
+  before?(name: string, args: readonly unknown[]): void;
   /** Is called after each, with what it was given and has returned. */
   after?(name: string, args: readonly unknown[], result: unknown): void;
 }
@@ -57,7 +57,7 @@ export function makeWasi({ args, env, dirs, module, before, after }: WasiOptions
   const functions: Record<string, (...args: unknown[]) => unknown> = {};
   for (const [name, f] of Object.entries(host.wasiImport)) {
     functions[name] = before === undefined && after === undefined ? f : (...args) => {
-      before?.(name);
+      before?.(name, args);
       const result = f(...args);
       after?.(name, args, result);
       return result;
@@ -67,6 +67,16 @@ export function makeWasi({ args, env, dirs, module, before, after }: WasiOptions
     imports: { [module]: functions as WebAssembly.ModuleImports },
     start: (instance) => host.start(instance) ?? 0,
   };
+}
+
+/** The last character that a call of `fd_write` with these arguments writes; "" if it writes none. */
+export function lastWritten(memory: WebAssembly.Memory, [, list, n]: readonly unknown[]): string {
+  const view = new DataView(memory.buffer), at = (list as number) >>> 0;
+  for (let i = (n as number) - 1; i >= 0; i--) {
+    const p = view.getUint32(at + 8 * i, true), length = view.getUint32(at + 8 * i + 4, true);
+    if (length > 0) return String.fromCharCode(view.getUint8(p + length - 1));
+  }
+  return "";
 }
 
 /** Calls `f` while nothing is said of what is experimental: Node says so of WASI. */

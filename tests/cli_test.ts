@@ -5,9 +5,11 @@ import { stats } from "../layers/stats.ts";
 import { parseOptions, parsePairs, UsageError } from "../rt/cli_options.ts";
 import { Progress, ticking } from "../rt/cli_progress.ts";
 import { StartUp } from "../rt/cli_startup.ts";
+import { formatInspection, inspect } from "../rt/inspect.ts";
+import { interpose } from "../rt/interpose.ts";
 import { makeWasi } from "../rt/wasi.ts";
 import type { Site } from "../sites.ts";
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "./assert.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "./assert.ts";
 import { hasNode, libraryForNode } from "./in_node.ts";
 import { freshHeap, stub } from "./kit.ts";
 import { assertSnapshot } from "./output/snapshot.ts";
@@ -51,6 +53,15 @@ function snapshot(name: string, file: string, args: string[], input?: string): v
     await assertSnapshot(`../cli/${file}.txt`, text);
   });
 }
+
+const words = (
+  ...args: string[]
+): string[] => [
+  "run",
+  ...args.slice(0, -1),
+  "wasi_words.wasm",
+  ...args.at(-1)!.split(" ").filter((word) => word !== ""),
+];
 
 snapshot("help", "help", []);
 snapshot("help of inspect", "help_inspect", ["help", "inspect"]);
@@ -229,4 +240,320 @@ Deno.test("cli: WASI by the runtime, with each call told", async () => {
   });
   assertEquals(wasi.start(instance), 7);
   assertEquals([calls.at(-1), told], ["proc_exit", [2, 0]]);
+});
+
+const TEXT = "to be or not to be\n";
+
+snapshot("what is not freed, and where", "leaking", words("--forget"), TEXT);
+snapshot("all places, with all calls", "all", words("--all", "--forget"), TEXT);
+snapshot("nothing leaks", "clean", words("--dir=src", "src/wasi_words.c"));
+snapshot("figures alone", "stats", words("--stack=stats", "--forget"), TEXT);
+snapshot("a trap, with the calls that led to it", "trapped", words("--trap"), TEXT);
+snapshot("a block that is freed twice", "twice", words("--stack=debug", "--twice"), TEXT);
+snapshot("a write beyond a block", "overrun", words("--stack=debug", "--overrun"), TEXT);
+snapshot("what is meant to stay", "suppressed", words("--suppress=fn:copy", "--forget"), TEXT);
+Deno.test("cli: a program has its arguments, variables, directories and streams, and its exit code", async () => {
+  const runs: [Outcome, Promise<Outcome>][] = [
+    [{ code: 0, out: "6 words, 4 of them different\n", err: "" }, cli(words("--quiet", ""), TEXT)],
+    [{ code: 3, out: "6 words, 4 of them different\n", err: "" }, cli(words("--quiet", "--exit=3"), TEXT)],
+    [
+      { code: 0, out: "hi, 0 words, 0 of them different\n", err: "" },
+      cli(words("--quiet", "--env=GREETING=hi, ", "--env", "ABSENT", "")),
+    ],
+    [
+      { code: 0, out: "ho, 0 words, 0 of them different\n", err: "" },
+      cli(words("--quiet", "--env=GREETING", ""), "", { GREETING: "ho, " }),
+    ],
+    [{ code: 0, out: "0 words, 0 of them different\n", err: "" }, cli(words("--quiet", ""), "", { GREETING: "ho, " })],
+    [
+      { code: 0, out: "26 words, 21 of them different\n", err: "" },
+      cli(["run", "--quiet", "--dir=src::there", "--dir=.", "wasi_words.wasm", "there/wasi_words.txt"]),
+    ],
+    [
+      { code: 1, out: "", err: "words: cannot read src/absent\n" },
+      cli(words("--quiet", "--dir=src", "src/absent")),
+    ],
+  ];
+  for (const [expected, run] of runs) assertEquals(await run, expected);
+});
+
+Deno.test("cli: the same of a program, whoever serves it and however it is looked at", async () => {
+  const outcomes = await Promise.all(
+    ["watch", "replace"].flatMap((how) =>
+      ["check", "debug", "stats"].map((stack) =>
+        cli(words(`--allocator=${how}`, `--stack=${stack}`, "--quiet", "--forget"), TEXT)
+      )
+    ),
+  );
+  for (const { code, out, err } of outcomes) {
+    assertEquals([code, out], [1, "6 words, 4 of them different\n"]);
+    assertStringIncludes(err, "\n\nLeaks at exit: 8 of 9 blocks, 61 B, still out\n\n");
+  }
+  const places = outcomes.map(({ err }) => err.split("\n").filter((line) => line.startsWith("    ")).join("\n"));
+  assertEquals(places, [places[0], places[0], "", places[0], places[0], ""]);
+  assertStringIncludes(places[0], "count (wasi_words:0x");
+});
+
+Deno.test("cli: what is told as JSON, to a file, or not at all", async () => {
+  const json = JSON.parse((await cli(words("--json", "--forget --exit=4"), TEXT)).err);
+  assertEquals(Object.keys(json), [
+    "file",
+    "exitCode",
+    "seconds",
+    "stack",
+    "bad",
+    "gauge",
+    "sites",
+    "suppressed",
+    "startUp",
+    "memory",
+  ]);
+  assertEquals([json.file, json.exitCode, json.stack, json.bad], ["wasi_words.wasm", 4, "check", true]);
+  assertEquals(json.gauge, { nalloc: 9, nfree: 1, szalloc: 125, szfree: 64, watermark: 172 });
+  assertEquals(json.sites.map((site: Site) => [site.count, site.bytes, site.frames[0].name]), [
+    [4, 48, "count"],
+    [4, 13, "copy"],
+  ]);
+  assertEquals(json.startUp, { blocks: 2, bytes: 47 });
+  const trap = JSON.parse((await cli(words("--json", "--trap"), TEXT)).err);
+  assertEquals([trap.exitCode, trap.error.message], [134, "RuntimeError: unreachable"]);
+  assertEquals(trap.error.frames[0].name, "main");
+
+  const file = await Deno.makeTempFile();
+  assertEquals(await cli(words("-o", file, "--forget"), TEXT), {
+    code: 1,
+    out: "6 words, 4 of them different\n",
+    err: "",
+  });
+  assertStringIncludes(await Deno.readTextFile(file), "Leaks at exit: 8 of 9 blocks");
+  assertEquals((await cli(words("-o", file, "--quiet", ""))).code, 0);
+  assertEquals(await Deno.readTextFile(file), "");
+  await Deno.remove(file);
+  const nowhere = await cli(words("-o", "absent/x", "--forget"), TEXT);
+  assertEquals(nowhere.code, 2);
+  assertStringIncludes(nowhere.err, "Leaks at exit: 8 of 9 blocks");
+  assertStringIncludes(nowhere.err, 'error: cannot write "absent/x": there is no such file\n');
+});
+
+Deno.test("cli: the exit code is the program's, or tells of leaks", async () => {
+  const codes: [code: number, args: string[]][] = [
+    [0, words("")],
+    [1, words("--forget")],
+    [23, words("--exitcode=23", "--forget")],
+    [0, words("--exitcode=0", "--forget")],
+    [4, words("--exit=4 --forget")],
+    [0, words("--suppress=fn:count", "--forget")],
+    [1, words("--suppress=fn:copy", "--forget")],
+    [134, words("--exitcode=23", "--forget --trap")],
+  ];
+  const outcomes = await Promise.all(codes.map(([, args]) => cli(args, TEXT)));
+  assertEquals(outcomes.map(({ code }, i) => [code, codes[i][1]]), codes);
+});
+
+Deno.test("cli: a command line that is wrong ends with 2, and says why", async () => {
+  const file = await Deno.makeTempFile();
+  const wrong: [args: string[], message: string][] = [
+    [["inspct"], 'unknown command "inspct", expected inspect, interpose, run, help; help tells more'],
+    [["help", "me"], 'unknown command "me", expected inspect, interpose, run, help; help tells more'],
+    [["inspect"], "inspect takes the file of a module; help inspect tells more"],
+    [["inspect", "--names=malloc", "own.wasm"], '--names must be as in malloc=ab,free=cd, got "malloc"'],
+    [
+      ["inspect", "--names=maloc=e", "own.wasm"],
+      "own.wasm: Cannot find the allocator: names must be of malloc, free, calloc, realloc, reallocarray, aligned_alloc, " +
+      'memalign, posix_memalign, malloc_usable_size, got "maloc"',
+    ],
+    [["inspect", "--glue=absent.js", "own.wasm"], 'cannot read "absent.js": there is no such file'],
+    [["interpose"], "interpose takes one file, got 0; help interpose tells more"],
+    [["interpose", "a", "b", "-o", "c"], "interpose takes one file, got 2; help interpose tells more"],
+    [["interpose", "own.wasm"], "interpose takes -o FILE, where to write; help interpose tells more"],
+    [["interpose", "own.wasm", "-o", "absent/x"], 'cannot write "absent/x": there is no such file'],
+    [
+      ["interpose", "imports.wasm", "-o", file],
+      "imports.wasm: it imports its allocator, so that there is nothing to rewrite: guest() serves it as it is",
+    ],
+    [
+      ["interpose", "--allocator=imports", "own.wasm", "-o", file],
+      '--allocator must be one of watch, replace, got "imports"',
+    ],
+    [["run"], "run takes the file of a WASI command; help run tells more"],
+    [words("--allocator=mine", ""), '--allocator must be one of watch, replace, imports, got "mine"'],
+    [words("--stack=fast", ""), 'stack must be one of check, debug, stats, got "fast"'],
+    [words("--depth=0", ""), 'depth must be an integer from 1 to 100, got "0"'],
+    [words("--stack=debug", "--every=2", ""), "every and bytes go with stack=check only"],
+    [words("--suppress=count", ""), 'suppress cannot read the file "count": there is no such file'],
+    [words("--dir=absent", ""), '--dir must be a directory that is there, got "absent"'],
+    [words("--dir=wasi_words.wasm", ""), '--dir must be a directory that is there, got "wasi_words.wasm"'],
+    [words("--dir=", ""), '--dir must be as in DIR or DIR::NAME, got ""'],
+    [words("--env==x", ""), '--env must be as in NAME=VALUE or NAME, got "=x"'],
+    [words("--symbols=absent", ""), 'cannot read "absent": there is no such file'],
+    [["run", "own.wasm"], "own.wasm: it is no WASI command: it exports no _start, but _initialize, as a library does"],
+    [["run", "operators.wasm"], "operators.wasm: it is no WASI command: it exports no _start"],
+  ];
+  const outcomes = await Promise.all(wrong.map(([args]) => cli(args)));
+  for (const [i, [, message]] of wrong.entries()) {
+    assertEquals(outcomes[i], { code: 2, out: "", err: `error: ${message}\n` });
+  }
+  assertEquals((await Deno.stat(file)).size, 0);
+  await Deno.remove(file);
+});
+
+/** The smallest module that has these sections behind its header. */
+const moduleOf = (...sections: [id: number, ...body: number[]][]): Uint8Array =>
+  Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, ...sections.flatMap(([id, ...body]) => [id, body.length, ...body]));
+
+Deno.test("cli: a file that is no module, or none that can be dealt with, ends with 2, and says why", async () => {
+  const dir = await Deno.makeTempDir(), whole = await Deno.readFile(new URL("wasi_words.wasm", guests));
+  const name = (text: string) => [text.length, ...new TextEncoder().encode(text)];
+  const start = [7, 2, ...name("_start"), 0, 0, ...name("memory"), 2, 0] as [number, ...number[]];
+  const files: [contents: Uint8Array | undefined, message: RegExp][] = [
+    [undefined, /^cannot read ".*": there is no such file$/],
+    [new Uint8Array(), /: it is empty$/],
+    [new TextEncoder().encode("(module)"), /: it is not WebAssembly, which begins with 00 61 73 6d$/],
+    [Uint8Array.of(0, 97, 115), /: it is not WebAssembly/],
+    [Uint8Array.of(0, 97, 115, 109), /: Cannot read the module: /],
+    [Uint8Array.of(0, 97, 115, 109, 13, 0, 1, 0), /: it is a component; give the module in it/],
+    [Uint8Array.of(0, 97, 115, 109, 2, 0, 0, 0), /: it is of version 2 of WebAssembly, only 1 is known$/],
+    [whole.subarray(0, 20), /: Cannot read the module: .* \(at byte 0x[\da-f]+\)$/],
+    [whole.subarray(0, whole.length >> 1), /: Cannot read the module: .* \(at byte 0x[\da-f]+\)$/],
+    [moduleOf(), /: it is no WASI command: it exports no _start$/],
+    [
+      moduleOf([1, 1, 0x60, 0, 0], [3, 1, 0], [7, 1, ...name("_start"), 0, 0], [10, 1, 2, 0, 11]),
+      /: it is no WASI command: it exports no memory$/,
+    ],
+    [
+      moduleOf([1, 1, 0x60, 0, 0], [2, 1, ...name("a"), ...name("b"), 0, 0], [5, 1, 0, 1], start),
+      /: it is no WASI command: it imports a\.b, which WASI does not have$/,
+    ],
+    [
+      moduleOf([1, 1, 0x60, 0, 0], [3, 1, 0], [5, 1, 0, 1], start, [10, 1, 2, 0, 11]),
+      /: Cannot watch the allocator of the module: no malloc was found among its exports and names/,
+    ],
+  ];
+  const outcomes = await Promise.all(files.map(async ([contents], i) => {
+    const file = `${dir}/${i}.wasm`;
+    if (contents !== undefined) await Deno.writeFile(file, contents);
+    return cli(["run", file]);
+  }));
+  for (const [i, [, message]] of files.entries()) {
+    const { code, out, err } = outcomes[i];
+    assertEquals([code, out, err.startsWith("error: "), err.split("\n").length], [2, "", true, 2], err);
+    assertMatch(err.slice("error: ".length).trimEnd(), message);
+  }
+  const several = await cli(["inspect", "own.wasm", `${dir}/1.wasm`, "imports.wasm"]);
+  assertEquals([several.code, several.err], [2, `error: ${dir}/1.wasm: it is empty\n`]);
+  assertMatch(several.out, /^own\.wasm\nmodule [^]*\n\nimports\.wasm\nmodule /);
+  await Deno.remove(dir, { recursive: true });
+});
+
+Deno.test("cli: inspect prints what the library finds", async () => {
+  const bytes = await Deno.readFile(new URL("own_minified.wasm", guests)), names = { malloc: "e", free: "g" };
+  const glue = await Deno.makeTempFile();
+  await Deno.writeTextFile(glue, "var k=Module;k._malloc=c.e;k._free=c.g;");
+  const text = formatInspection(inspect(bytes, { names }));
+  for (const how of ["--names=malloc=e,free=g", `--glue=${glue}`]) {
+    assertEquals(await cli(["inspect", how, "own_minified.wasm"]), { code: 0, out: `${text}\n`, err: "" });
+  }
+  await Deno.remove(glue);
+  const json = JSON.parse((await cli(["inspect", "--json", "--names=malloc=36", "own_minified.wasm"])).out);
+  assertEquals([json.file, json.names], ["own_minified.wasm", { malloc: 36 }]);
+  const command = (await cli(["inspect", "wasi_words.wasm"])).out;
+  assertMatch(command, /\n\nTo run it, and see that: deno run -A file:.*\/rt\/cli\.ts run wasi_words\.wasm\n$/);
+});
+
+Deno.test("cli: interpose writes a module that does what it did, and to which one can be attached", async () => {
+  const file = await Deno.makeTempFile();
+  const { code, out, err } = await cli(["interpose", "wasi_words.wasm", "-o", file]);
+  assertEquals([code, err], [0, ""]);
+  const before = await Deno.readFile(new URL("wasi_words.wasm", guests)), after = await Deno.readFile(file);
+  assertStringIncludes(
+    out,
+    `${file}: ${after.length.toLocaleString("en")} bytes, ${after.length - before.length} more`,
+  );
+  assertStringIncludes(out, "There is a switch in place of malloc, free, calloc, realloc.\n");
+  const options = /interpose\(before, (\{.*\})\)\.attach\(instance\)/.exec(out)![1];
+  assertEquals(options, '{ allocator: "watch", name: "wasi_words" }');
+
+  const run = (attached: boolean) => {
+    const wasi = makeWasi({ args: ["words", "--exit=5"], env: {}, dirs: {}, module: "wasi_snapshot_preview1" });
+    const silent = { ...wasi.imports.wasi_snapshot_preview1, fd_read: () => 8, fd_write: () => 8 };
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(after), { wasi_snapshot_preview1: silent });
+    const plan = interpose(before, { allocator: "watch", name: "wasi_words" });
+    const guest = attached ? plan.attach(instance) : undefined;
+    assertEquals(wasi.start(instance), 5);
+    return guest?.gauge().nalloc;
+  };
+  assertEquals([run(false), run(true)], [undefined, 3]);
+
+  const names = "--names=malloc=e,free=g,calloc=j,realloc=r";
+  const quiet = await cli(["interpose", "--quiet", names, "own_minified.wasm", "-o", file]);
+  assertEquals(quiet, { code: 0, out: "", err: "" });
+  assert(WebAssembly.validate(await Deno.readFile(file)));
+  await Deno.remove(file);
+});
+
+Deno.test({
+  name: "cli: in a terminal there is progress, which leaves no trace",
+  ignore: Deno.build.os !== "linux" || !await new Deno.Command("script", { args: ["--version"] }).output()
+    .then((o) => o.success, () => false),
+  fn: async () => {
+    const line = [
+      Deno.execPath(),
+      "run",
+      "-A",
+      "--no-check",
+      "../../rt/cli.ts",
+      ...words("--every=1000", "--churn=30"),
+    ];
+    const { out } = await command("script", ["-qec", `${line.join(" ")} < /dev/null`, "/dev/null"]);
+    assertMatch(
+      out,
+      /^\r\x1b\[2m[\d.]+ s {2}[\d,]+ allocated {2}live [\d.,]+ \w+ in [\d,]+ blocks {2}peak [\d.,]+ \w+\x1b\[0m\x1b\[K\r/,
+    );
+    assertStringIncludes(out, "\r\x1b[K0 words, 0 of them different\r\nwasi_words.wasm ended with exit code 0");
+  },
+});
+
+Deno.test({
+  name: "cli: in Node",
+  ignore: !hasNode,
+  fn: async () => {
+    const dir = await libraryForNode(), file = `${dir}/y.wasm`;
+    const node = (...args: string[]) => command("node", [`${dir}/rt/cli.js`, ...args], TEXT);
+    const [leaking, inDeno, trapped, inspected, interposed, wrong, help] = await Promise.all([
+      node(...words("--forget")),
+      cli(words("--forget"), TEXT),
+      node(...words("--trap")),
+      node("inspect", "wasi_words.wasm"),
+      node("interpose", "wasi_words.wasm", "-o", file),
+      node("run", "absent"),
+      node("help"),
+    ]);
+    const timeless = ({ code, out, err }: Outcome) => ({ code, out, err: err.replace(/[\d.]+ s\n/, "") });
+    assertEquals(timeless(leaking), timeless(inDeno));
+    assertEquals([trapped.code, trapped.out], [134, "6 words, 4 of them different\n"]);
+    assertStringIncludes(trapped.err, "by RuntimeError: unreachable\n  main (wasi_words:0x");
+    assertEquals([inspected.code, inspected.err], [0, ""]);
+    assertStringIncludes(inspected.out, `To run it, and see that: node ${dir}/rt/cli.js run wasi_words.wasm\n`);
+    assertEquals([interposed.code, interposed.err], [0, ""]);
+    assertStringIncludes(interposed.out, "There is a switch in place of malloc, free, calloc, realloc.\n");
+    assertEquals(wrong, { code: 2, out: "", err: 'error: cannot read "absent": there is no such file\n' });
+    assertStringIncludes(help.out, `usage: node ${dir}/rt/cli.js COMMAND`);
+    await Deno.remove(dir, { recursive: true });
+  },
+});
+
+Deno.test("cli: without permissions it says which it takes", async () => {
+  const args = ["run", "--no-prompt", "--no-check", "../../rt/cli.ts"];
+  const { code, err } = await command(Deno.execPath(), [...args, "inspect", "own.wasm"]);
+  assertEquals([code, err], [2, 'error: cannot read "own.wasm": that takes --allow-read=own.wasm\n']);
+  const read = await command(Deno.execPath(), [
+    "run",
+    "--allow-read",
+    ...args.slice(1),
+    "run",
+    "--dir=.",
+    "wasi_words.wasm",
+  ]);
+  assertEquals([read.code, read.out], [2, ""]);
+  assertMatch(read.err, /^error: WASI cannot be had for wasi_words\.wasm: .*\n$/);
 });

@@ -77,9 +77,8 @@ for (const [how, options] of WAYS) {
     const after = live(g), { nalloc } = g.gauge();
     assertEquals(shapedAll(hb), await expected());
     assertGreater(g.gauge().nalloc - nalloc, 400);
-    assertEquals(live(g), after); // the first run has left what is made once: functions, Unicode data, languages
-    assertGreater(20, after[0]);
-    g.verify();
+    assertEquals(live(g), after);
+    assertEquals(after, [4, 198]); // made once, in the first run: functions of fonts and of Unicode, the usual language
     leakFree(() => shapedAll(hb))();
   });
 
@@ -133,7 +132,7 @@ Deno.test("guest_harfbuzz: the package as it is, intercepted: nothing is destroy
   glyphs(TEXTS[0]);
   const before = live(g);
   const e = assertThrows(leakFree(() => glyphs(TEXTS[0])), LeakError);
-  assertEquals(live(g), before);
+  assertEquals(live(g)[0] - before[0], e.blocks); // they stay, as the package may yet destroy them
   const found = Object.keys(linesOf(e, import.meta.url)).join("\n");
   assertStringIncludes(found, "new hb.Face(new hb.Blob(FONT))");
   assertStringIncludes(found, "hb.shape(font, buffer);");
@@ -161,6 +160,5 @@ for (const options of [{ allocator: "watch" }, { allocator: "replace", names: SU
     const e = assertThrows(leakFree(() => void exports.hb_subset_input_create_or_fail()), LeakError);
     assertEquals(Object.keys(linesOf(e, import.meta.url)).length, 1);
     assertEquals(make(), files);
-    g.verify();
   });
 }

@@ -1,7 +1,18 @@
 // A parser of bash, as npm's web-tree-sitter and tree-sitter-bash have it: a module that exports its malloc, and a side module
 // that imports it, instantiated by glue of their own
 import type { Tree } from "web-tree-sitter";
-import { debug, DoubleFreeError, enter, general, init, LeakError, stats, WriteAfterFreeError } from "../mod.ts";
+import {
+  check,
+  debug,
+  DoubleFreeError,
+  enter,
+  general,
+  init,
+  LeakError,
+  stats,
+  trace,
+  WriteAfterFreeError,
+} from "../mod.ts";
 import { type Guest, type GuestOptions, instantiateWasm } from "../rt/mod.ts";
 import { leakFree } from "../testing/mod.ts";
 import {
@@ -17,7 +28,7 @@ import { linesOf } from "./lines_of.ts";
 import { npmFile } from "./npm_files.ts";
 import { bashScript, mainModule, textOf, type TreeSitter, treeSitter } from "./tree_sitter.ts";
 
-const SMALL = bashScript(12_000), LARGE = bashScript(200_000);
+const SMALL = bashScript(12_000), LARGE = bashScript(150_000);
 
 /** The parser as a guest. */
 async function asGuest(options: GuestOptions = {}): Promise<[TreeSitter, Guest]> {
@@ -82,9 +93,8 @@ for (const allocator of ["replace", "watch"] as const) {
     for (const script of [LARGE, SMALL, "", "if [ a = ", "echo 'ä€𝄞' $((1 + "]) {
       assertEquals(parsed(all, script) === await expected(script), true);
     }
-    assertGreater(g.gauge().nalloc - nalloc, 100_000);
+    assertGreater(g.gauge().nalloc - nalloc, 50_000);
     assertEquals(live(g), before);
-    g.verify();
   });
 
   Deno.test(of("all deleted is zero, in the first test already"), async () => {
@@ -111,7 +121,10 @@ for (const allocator of ["replace", "watch"] as const) {
     const [{ frames }] = e.sites;
     assertEquals(frames.filter(({ module }) => module === "tree-sitter").length > 0, true);
     assert(frames.some(({ name }) => name === "ts_parser_parse_wasm"), frames.map(({ name }) => name).join());
-    assertMatch(e.message, /guest_tree_sitter_test\.ts:\d+:\d+\)/);
+    const source = Deno.readTextFileSync(new URL(import.meta.url)).split("\n");
+    const line = 1 + source.findIndex((text) => text.includes("const forgotten = parser.parse(SMALL)!;"));
+    assertMatch(e.message, new RegExp(`guest_tree_sitter_test\\.ts:${line}:\\d+\\n`));
+    assertMatch(e.message, /in tree-sitter: function \d+ \(0x[\da-f]+\) <- .*ts_parser_parse_wasm/);
   });
 
   Deno.test(of("so are a parser, a copy, a cursor and a query, each with its line"), async () => {
@@ -120,19 +133,19 @@ for (const allocator of ["replace", "watch"] as const) {
       leakFree(() => {
         const parser = new Parser();
         parser.setLanguage(bash);
-        const tree = parser.parse(SMALL)!;
+        const tree = parser.parse("if a; then b; fi")!;
         const copy = tree.copy();
         const cursor = copy.walk();
-        cursor.gotoDescendant(100);
+        cursor.gotoDescendant(3);
         const query = new Query(bash, "(command name: (command_name) @name)");
-        assertGreater(query.captures(copy.rootNode).length, 10);
+        assertGreater(query.captures(copy.rootNode).length, 1);
         tree.delete();
         kept.push(parser, copy, cursor, query);
       }),
       LeakError,
     );
     const lines = Object.keys(linesOf(e, import.meta.url)).join("\n");
-    for (const call of ["new Parser()", "parser.parse(SMALL)", "tree.copy()", "copy.walk()", "new Query(bash"]) {
+    for (const call of ["new Parser()", "parser.parse(", "tree.copy()", "copy.walk()", "new Query(bash"]) {
       assertStringIncludes(lines, call);
     }
   });
@@ -158,6 +171,7 @@ for (const allocator of ["replace", "watch"] as const) {
 
   Deno.test(of("the memory grows under it, by the glue's own doing"), async () => {
     const [all, g] = await asGuest({ allocator }), { Parser, bash } = all, before = g.memory.buffer.byteLength;
+    (g.exports as { malloc(size: number): number }).malloc(before - 2 ** 23); // the rest is not much
     const parser = new Parser().setLanguage(bash), trees: Tree[] = [];
     while (g.memory.buffer.byteLength === before) trees.push(parser.parse(LARGE)!);
     for (const tree of trees) assertEquals(tree.rootNode.hasError, false);
@@ -168,6 +182,20 @@ for (const allocator of ["replace", "watch"] as const) {
     assertEquals(parsed(all, SMALL) === await expected(SMALL), true);
   });
 }
+
+Deno.test("guest_tree_sitter: a stack of one's own says where all that is out comes from", async () => {
+  for (const allocator of ["replace", "watch"] as const) {
+    const [{ Parser }, g] = await asGuest({ allocator, stack: (bottom) => check(trace(stats(bottom))) });
+    assertEquals(Object.keys(linesOf({ sites: g.sites() }, import.meta.url)), ["elsewhere"]); // the language, for good
+    const [, loaded] = live(g);
+    assertGreater(loaded, 1e6);
+    const parser = new Parser();
+    const { elsewhere, ...others } = linesOf({ sites: g.sites() }, import.meta.url);
+    assertEquals([elsewhere, Object.keys(others)], [2, ["const parser = new Parser();"]]);
+    parser.delete();
+    assertEquals(live(g)[1], loaded);
+  }
+});
 
 Deno.test("guest_tree_sitter: a whole parse in an arena is freed in one go", async () => {
   const [all, g] = await asGuest({ allocator: "replace" }), { Parser, bash } = all;
@@ -226,7 +254,10 @@ Deno.test("guest_tree_sitter: debug names what is done to blocks of the guest", 
 });
 
 Deno.test("guest_tree_sitter: with the source map of the package, reports have the lines of the C code", async () => {
-  const sourceMap = new TextDecoder().decode(await npmFile("web-tree-sitter/web-tree-sitter.wasm.map"));
+  const sourceMap = JSON.parse(new TextDecoder().decode(await npmFile("web-tree-sitter/web-tree-sitter.wasm.map")));
+  // The map has lost a file that its mappings still count, so that all behind it are off by one
+  sourceMap.sources.splice(12, 0, "lost.h");
+  sourceMap.sourcesContent.splice(12, 0, "");
   const [{ Parser, bash }] = await asGuest({ allocator: "replace", symbols: { sourceMap } });
   const e = assertThrows(
     leakFree(() => {
@@ -236,8 +267,13 @@ Deno.test("guest_tree_sitter: with the source map of the package, reports have t
     }),
     LeakError,
   );
-  const files = new Set(
-    e.sites.flatMap(({ frames }) => frames.filter((f) => f.module !== undefined).map((f) => f.file)),
-  );
-  assert([...files].some((file) => /parser\.c$/.test(file)), [...files].join());
+  const [{ frames }] = e.sites, inGuest = frames.filter(({ module }) => module === "tree-sitter");
+  assertEquals(inGuest.map(({ file }) => file), ["lib/alloc.c", "lib/subtree.c", "lib/parser.c", "lib/parser.c"]);
+  const code = inGuest.map(({ file, line }) => {
+    return sourceMap.sourcesContent[sourceMap.sources.indexOf(file)].split("\n")[line - 1].trim();
+  });
+  assertMatch(code[0], /\b(malloc|realloc)\(/);
+  assertMatch(code[1], /\bts_(malloc|realloc)\(/);
+  assertMatch(code[2], /\bts_subtree_new_node\(/);
+  assertMatch(e.message, /\(subtree\.c:\d+\) <- .*\(parser\.c:\d+\)/);
 });

@@ -67,7 +67,7 @@ for (let part = 0; part < PARTS; part++) {
   Deno.test(`wasm_fuzz: mutated modules, part ${part + 1} of ${PARTS}`, () => {
     for (let seed = part; seed < CASES; seed += PARTS) {
       const c = new Chance(seed);
-      const bytes = mutated(c, c.below(20) === 0 ? LARGE : SMALL);
+      const bytes = mutated(c, c.below(3) === 0 ? LARGE : SMALL);
       try {
         counts[tryOne(c, bytes)]++;
         interposeOne(bytes);

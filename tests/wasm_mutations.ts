@@ -1,8 +1,8 @@
 /** Binaries that are not quite what they were. Whatever is done to one follows from a seed. */
 
 import { advance, fraction } from "../mulberry32.ts";
-import { WasmError, Writer } from "../rt/wasm/bytes.ts";
-import { parseModule, SECTION, type Section } from "../rt/wasm/module.ts";
+import { Writer } from "../rt/wasm/bytes.ts";
+import { parseModule, SECTION } from "../rt/wasm/module.ts";
 
 type Binary = Uint8Array<ArrayBuffer>;
 
@@ -27,6 +27,9 @@ export class Chance {
   }
 }
 
+/** One most of the time, or a few: what is wrong in many ways is refused for the first. */
+const few = (c: Chance): number => c.below(3) > 0 ? 1 : 2 + c.below(3);
+
 /** `bytes` with others in place of those from `start` up to `end`. */
 function splice(bytes: Binary, start: number, end: number, others: Uint8Array): Binary {
   return new Writer().piece(bytes.subarray(0, start)).piece(others).piece(bytes.subarray(end)).bytes();
@@ -38,7 +41,7 @@ const TELLING = [0x00, 0x01, 0x02, 0x0b, 0x40, 0x60, 0x63, 0x64, 0x6f, 0x70, 0x7
 const MUTATIONS: Record<string, (c: Chance, bytes: Binary, others: readonly Binary[]) => Binary> = {
   flip: (c, bytes) => {
     const copy = bytes.slice();
-    for (let n = 1 + c.below(4); n > 0; n--) copy[c.below(copy.length)] ^= 1 << c.below(8);
+    for (let n = few(c); n > 0; n--) copy[c.below(copy.length)] ^= 1 << c.below(8);
     return copy;
   },
   set: (c, bytes) => {
@@ -87,39 +90,43 @@ function partsOf(bytes: Binary): Uint8Array[] {
 
 /** One of the binaries, and what has become of it. */
 export function mutated(c: Chance, all: readonly Binary[]): Binary {
-  let bytes = c.of(all);
-  const kind = c.below(10), others = kind < 2 ? partsOf(c.of(all)) : [];
-  if (kind < 2) { // sections as a whole
-    const parts = partsOf(bytes);
-    for (let n = 1 + c.below(2); n > 0 && parts.length > 0; n--) c.of(Object.values(SHUFFLES))(c, parts, others);
-    const w = new Writer().piece(bytes.subarray(0, 8));
-    for (const part of parts) w.piece(part);
-    bytes = w.bytes();
-    if (c.below(3) > 0) return bytes;
-  }
-  if (kind < 7) return inside(c, bytes, all);
-  for (let n = 1 + c.below(3); n > 0 && bytes.length > 0; n--) bytes = c.of(Object.values(MUTATIONS))(c, bytes, all);
+  const bytes = c.of(all), kind = c.below(10);
+  if (kind < 1) return shuffled(c, bytes, partsOf(c.of(all)));
+  if (kind < 5) return inSection(c, bytes, all);
+  if (kind < 8) return inBody(c, bytes, all);
+  return anywhere(c, bytes, all);
+}
+
+function shuffled(c: Chance, bytes: Binary, others: readonly Uint8Array[]): Binary {
+  const parts = partsOf(bytes), w = new Writer().piece(bytes.subarray(0, 8));
+  for (let n = few(c); n > 0 && parts.length > 0; n--) c.of(Object.values(SHUFFLES))(c, parts, others);
+  for (const part of parts) w.piece(part);
+  return w.bytes();
+}
+
+/** Something done wherever it may be. */
+function anywhere(c: Chance, bytes: Binary, others: readonly Binary[]): Binary {
+  for (let n = few(c); n > 0 && bytes.length > 0; n--) bytes = c.of(Object.values(MUTATIONS))(c, bytes, others);
   return bytes;
 }
 
 /** Something done to the contents of a section, of which the length is right, so that they are looked at. */
-function inside(c: Chance, bytes: Binary, others: readonly Binary[]): Binary {
-  let sections: readonly Section[];
-  try {
-    ({ sections } = parseModule(bytes));
-  } catch (e) {
-    if (!(e instanceof WasmError)) throw e;
-    return bytes;
-  }
-  if (sections.length === 0) return bytes;
-  const { id, name, start, body, end } = c.of(sections);
-  let contents = bytes.slice(body, end);
-  for (let n = 1 + c.below(2); n > 0 && contents.length > 0; n--) {
-    contents = c.of(Object.values(MUTATIONS))(c, contents, others);
-  }
-  const w = new Writer();
+function inSection(c: Chance, bytes: Binary, others: readonly Binary[]): Binary {
+  const { id, name, start, body, end } = c.of(parseModule(bytes).sections), w = new Writer();
   if (id === SECTION.custom) w.name(name);
-  return splice(bytes, start, end, new Writer().section(id, w.piece(contents)).bytes());
+  w.piece(anywhere(c, bytes.slice(body, end), others));
+  return splice(bytes, start, end, new Writer().section(id, w).bytes());
+}
+
+/** Something done to the contents of a function, of which the length is right. */
+function inBody(c: Chance, bytes: Binary, others: readonly Binary[]): Binary {
+  const { sections, bodies } = parseModule(bytes), chosen = c.below(bodies.length);
+  const { start, end } = sections.find(({ id }) => id === SECTION.code)!, w = new Writer().u32(bodies.length);
+  bodies.forEach(([from, to], i) => {
+    const body = bytes.slice(from, to);
+    w.sized(new Writer().piece(i === chosen ? anywhere(c, body, others) : body));
+  });
+  return splice(bytes, start, end, new Writer().section(SECTION.code, w).bytes());
 }
 
 /** A module without what its functions do, and without its data: all that is said of them is left. */

@@ -48,6 +48,10 @@ wasm-ld --no-entry --allow-undefined --strip-debug --export=__heap_base "$OBJ/op
 clang --target=wasm32-wasi $FLAGS -c command.c -o "$OBJ/command.o"
 wasm-ld --strip-debug -L"$WASI" "$WASI/crt1-command.o" "$OBJ/command.o" -lc -o ../command.wasm
 
+# Likewise, one that reads files and its standard input, and ends in each way that a command can
+clang --target=wasm32-wasi $FLAGS -c wasi_words.c -o "$OBJ/wasi_words.o"
+wasm-ld --strip-debug -L"$WASI" "$WASI/crt1-command.o" "$OBJ/wasi_words.o" -lc -o ../wasi_words.wasm
+
 # Not linked by rustc, which would put an allocator in
 RUST_TARGET=wasm32-unknown-unknown
 $RUSTC --target "$RUST_TARGET" --edition 2021 -O -C panic=abort -C codegen-units=1 --crate-type rlib rust.rs --emit "obj=$OBJ/rust.o"

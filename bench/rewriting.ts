@@ -1,0 +1,70 @@
+/** What it takes to make a module a guest: time and memory, by its size. Each measurement has a process of its own. */
+
+import { readArgs, readInteger } from "../examples/cli.ts";
+import { child, interleave } from "./measure.ts";
+import { publish, quantile, round, table, VERDICT, verdict } from "./report.ts";
+import { MODULES } from "./rewriting_modules.ts";
+import type { Times } from "./rewriting_one.ts";
+
+const help = `Measures how fast binaries are rewritten, and the memory that takes, and prints the figures.
+
+deno task bench:rewriting [--rounds=N] [--quick] [--keep]
+
+--rounds=N  processes for each module, interleaved (5)
+--quick     one run only, to see that everything runs: not for reading figures
+--keep      write the figures to bench/README.md; so they are anyway without --quick
+
+A figure is the middle one of the processes'.`;
+
+const { flags } = readArgs(help, ["rounds", "quick", "keep"], 0);
+const quick = flags.quick !== undefined, rounds = readInteger("--rounds", flags.rounds, quick ? 1 : 5, 1, 1000);
+
+const names = Object.keys(MODULES);
+const times = new Map<string, Times[]>(names.map((name) => [name, []]));
+const peaks = new Map<string, number[]>(names.map((name) => [name, []]));
+const folder = await Deno.makeTempDir(), fileOf = (name: string) => `${folder}/${names.indexOf(name)}.wasm`;
+try {
+  for (const name of names) await Deno.writeFile(fileOf(name), await MODULES[name]());
+  await interleave(names, rounds, (name) => name, async (name) => {
+    const one = (what: string) => {
+      const args = [what, fileOf(name), ...quick ? ["quick"] : []];
+      return child(name, ["run", "--v8-flags=--expose-gc"], "rewriting_one.ts", args);
+    };
+    times.get(name)!.push(await one("times") as Times);
+    peaks.get(name)!.push(await one("peak") as number);
+  });
+} finally {
+  await Deno.remove(folder, { recursive: true });
+}
+
+/** Bytes in a microsecond, which is 10^6 bytes in a second. */
+const speed = (name: string, of: "first" | "rewrite" | "interpose") =>
+  quantile(times.get(name)!.map((run) => run.bytes / run[of]));
+const memory = (name: string) => quantile(peaks.get(name)!);
+
+const rows = names.map((name) => {
+  const [{ bytes, functions }] = times.get(name)!;
+  return [
+    name,
+    `${(bytes / 1e6).toFixed(1)} MB`,
+    functions.toLocaleString("en"),
+    `${round(speed(name, "first"))} MB/s`,
+    `${round(speed(name, "rewrite"))} MB/s`,
+    `${round(speed(name, "interpose"))} MB/s`,
+    memory(name) > 0 ? `${round(memory(name))} x` : "-",
+  ];
+});
+const largest = names[names.length - 1],
+  wanted = [
+    ...names.map((name) => verdict(`${name}: MB/s, the first time`, speed(name, "first"), ">=", 100)),
+    ...names.map((name) => verdict(`${name}: MB/s`, speed(name, "interpose"), ">=", 100)),
+    verdict(`${largest}: memory / module`, memory(largest), "<=", 3),
+  ];
+await publish(
+  "rewriting",
+  [
+    table([["module", "size", "functions", "first", "rewrite", "interpose", "memory"], ...rows]),
+    table([VERDICT, ...wanted]),
+  ].join("\n\n"),
+  !quick || flags.keep !== undefined,
+);
