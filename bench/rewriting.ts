@@ -21,7 +21,8 @@ const quick = flags.quick !== undefined, rounds = readInteger("--rounds", flags.
 
 const names = Object.keys(MODULES);
 const times = new Map<string, Times[]>(names.map((name) => [name, []]));
-const peaks = new Map<string, number[]>(names.map((name) => [name, []]));
+/** Of the largest: what a process has besides is more than the small ones. */
+const peaks: number[] = [], largest = names[names.length - 1];
 const folder = await Deno.makeTempDir(), fileOf = (name: string) => `${folder}/${names.indexOf(name)}.wasm`;
 try {
   for (const name of names) await Deno.writeFile(fileOf(name), await MODULES[name]());
@@ -31,7 +32,7 @@ try {
       return child(name, ["run", "--v8-flags=--expose-gc"], "rewriting_one.ts", args);
     };
     times.get(name)!.push(await one("times") as Times);
-    peaks.get(name)!.push(await one("peak") as number);
+    if (name === largest) peaks.push(await one("peak") as number);
   });
 } finally {
   await Deno.remove(folder, { recursive: true });
@@ -40,7 +41,7 @@ try {
 /** Bytes in a microsecond, which is 10^6 bytes in a second. */
 const speed = (name: string, of: "first" | "rewrite" | "interpose") =>
   quantile(times.get(name)!.map((run) => run.bytes / run[of]));
-const memory = (name: string) => quantile(peaks.get(name)!);
+const peak = quantile(peaks);
 
 const rows = names.map((name) => {
   const [{ bytes, functions }] = times.get(name)!;
@@ -51,15 +52,14 @@ const rows = names.map((name) => {
     `${round(speed(name, "first"))} MB/s`,
     `${round(speed(name, "rewrite"))} MB/s`,
     `${round(speed(name, "interpose"))} MB/s`,
-    memory(name) > 0 ? `${round(memory(name))} x` : "-",
+    name === largest && peak > 0 ? `${round(peak)} x` : "-",
   ];
 });
-const largest = names[names.length - 1],
-  wanted = [
-    ...names.map((name) => verdict(`${name}: MB/s, the first time`, speed(name, "first"), ">=", 100)),
-    ...names.map((name) => verdict(`${name}: MB/s`, speed(name, "interpose"), ">=", 100)),
-    verdict(`${largest}: memory / module`, memory(largest), "<=", 3),
-  ];
+const wanted = [
+  ...names.map((name) => verdict(`rewrite ${name}: MB/s`, speed(name, "rewrite"), ">=", 100)),
+  ...names.map((name) => verdict(`interpose ${name}: MB/s`, speed(name, "interpose"), ">=", 100)),
+  ...peak > 0 ? [verdict(`${largest}: memory / module`, peak, "<=", 3)] : [],
+];
 await publish(
   "rewriting",
   [

@@ -1,6 +1,6 @@
-/** What it takes to rewrite a module, as JSON: `rewriting_one.ts times|peak FILE [quick]`,
- * with `--v8-flags=--expose-gc`. */
+/** What it takes to rewrite a module, as JSON: `rewriting_one.ts times|peak FILE [quick]`, with V8's `--expose-gc`. */
 
+import { resourceUsage } from "node:process";
 import { interpose } from "../rt/interpose.ts";
 import { parseModule } from "../rt/wasm/module.ts";
 import { rewrite } from "../rt/wasm/rewrite.ts";
@@ -21,15 +21,6 @@ export interface Times {
 }
 
 type Binary = Uint8Array<ArrayBuffer>;
-
-/** Kibibytes that the process has, or has had at most. */
-function memory(of: "VmRSS" | "VmHWM"): number {
-  try {
-    return Number(new RegExp(`^${of}:\\s*(\\d+) kB`, "m").exec(Deno.readTextFileSync("/proc/self/status"))?.[1]);
-  } catch {
-    return NaN;
-  }
-}
 
 /** Reads it and puts switches in front of ten functions. */
 function rewriteSome(bytes: Binary): number {
@@ -68,9 +59,9 @@ async function peak(file: string): Promise<number> {
   const gc = (globalThis as { gc?: () => void }).gc!;
   many(rewriteSome, await npmFile("vscode-oniguruma/release/onig.wasm"), 500); // so that there is code for it
   gc();
-  const before = memory("VmRSS"), bytes = Deno.readFileSync(file);
+  const before = Deno.memoryUsage().rss, bytes = Deno.readFileSync(file);
   rewriteSome(bytes);
-  return 1024 * (memory("VmHWM") - before) / bytes.length;
+  return (1024 * resourceUsage().maxRSS - before) / bytes.length;
 }
 
 if (import.meta.main) {

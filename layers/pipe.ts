@@ -55,3 +55,13 @@ const over = layer(
   },
   { serving, top },
 );
+
+/** Serves from an allocator: for layers that look on at what goes to it. @internal */
+export const through = (a: AnyAllocator): Layer<Pipe> => throughOn(a.heap, a);
+
+const throughOn = layer(
+  function through(heap: Heap, a: AnyAllocator): Layer<Pipe> {
+    return serving(heap, "through", () => a);
+  },
+  { serving },
+);

@@ -107,7 +107,7 @@ export function findEntries(module: WasmModule, names: Names = {}): Entries {
     const fitting = candidates.filter(({ declared, spelling }) => {
       if (fits(name, typeOf(module, declared))) return true;
       problems.push(
-        `${described(declared, spelling)} is not used as ${name}: it is ${signatureAt(module, declared)}, not ${
+        `Not used as ${name} is ${described(declared, spelling)}: it is ${signatureAt(module, declared)}, not ${
           signatureOf(name)
         }`,
       );

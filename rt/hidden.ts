@@ -147,10 +147,11 @@ function unlike(
   looks: readonly (EntryName | undefined)[],
   indices: readonly number[],
 ): (EntryName | undefined)[] {
-  const alike = Map.groupBy(indices, (_, i) => looks[i]), sure = new Map<number, EntryName>();
+  const alike = new Map<EntryName | undefined, number[]>(), sure = new Map<number, EntryName>();
+  indices.forEach((index, i) => alike.set(looks[i], [...alike.get(looks[i]) ?? [], index]));
   for (const [name, group] of alike) {
     if (name === undefined) continue;
-    const all = new Set(group), own = group.filter((index) => graph.profiles[index]!.callees.isDisjointFrom(all));
+    const own = group.filter((index) => !group.some((other) => graph.profiles[index]!.callees.has(other)));
     if (own.length === 1) sure.set(own[0], name);
   }
   return indices.map((index) => sure.get(index));

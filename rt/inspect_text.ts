@@ -4,6 +4,7 @@
  * @module
  */
 
+import { show } from "../errors.ts";
 import type { Other } from "./entries.ts";
 import type { Hidden } from "./hidden.ts";
 import type { Inspection, Verdict } from "./inspect.ts";
@@ -33,7 +34,7 @@ export function formatInspection(i: Inspection): string {
 }
 
 function hidden({ index, name, looks, why }: Hidden): string {
-  return `function ${index}${name ? ` ${JSON.stringify(name)}` : ""}${looks ? `, perhaps ${looks}` : ""}: ${why}`;
+  return `function ${index}${name === undefined ? "" : ` ${show(name)}`}${looks ? `, perhaps ${looks}` : ""}: ${why}`;
 }
 
 function other({ language, name, signature, imported, index }: Other): string {
@@ -130,9 +131,9 @@ function written(names: Inspection["names"]): string {
   return `  names: { ${Object.entries(names).map(([name, at]) => `${name}: ${JSON.stringify(at)}`).join(", ")} }`;
 }
 
-/** Lines with a heading before the first. Nothing for nothing. */
+/** Lines with a heading before the first. Nothing for nothing. What would do something to a terminal is replaced. */
 function said(heading: string, paragraphs: readonly string[]): string[] {
-  const lines = paragraphs.flatMap((text) => wrapped(text));
+  const lines = paragraphs.flatMap((text) => wrapped(text.replace(/\p{C}/gu, "?")));
   return lines.map((line, at) => `${at === 0 ? heading.padEnd(MARGIN) : " ".repeat(MARGIN)}${line}`.trimEnd());
 }
 

@@ -12,6 +12,8 @@
  *
  * In place of `--preload`, a program can import this file before anything else.
  *
+ * What guests allocate (`rt/mod.ts`) is in a report of its own for each.
+ *
  * A worker is a program of its own, with a heap of its own. Node loads this in each. Deno loads it in none, and does not
  * tell a worker that it ends: there, a region with a `check` is what finds leaks.
  *
@@ -25,11 +27,12 @@
  * @module
  */
 
-import { init } from "../allocator.ts";
+import { type AnyAllocator, init } from "../allocator.ts";
 import { withStackLimit } from "../call_stack.ts";
 import type { AnyLayer } from "../layer.ts";
 import { bonwick } from "../layers/bonwick.ts";
 import { debug } from "../layers/debug.ts";
+import { through } from "../layers/pipe.ts";
 import { shadow } from "../layers/shadow.ts";
 import { stats } from "../layers/stats.ts";
 import { mmap } from "../layers/system/mmap.ts";
@@ -58,6 +61,13 @@ const STACKS: Record<StackName, (settings: Settings) => AnyLayer> = {
   shadow: ({ depth }) => stats(shadow(bonwick(mmap()), { depth })),
 };
 
+/** What looks on at what a guest allocates, whatever serves it. Its accesses are not seen, hence no `shadow`. */
+const OVER_GUESTS: Record<StackName, (base: AnyLayer, settings: Settings) => AnyLayer> = {
+  check: (base, { depth, every, bytes, skip }) => trace(stats(base), { depth, every, bytes, skip }),
+  debug: (base, { depth }) => stats(debug(base, { depth })),
+  shadow: (base, { depth }) => stats(debug(base, { depth })),
+};
+
 const url: string = import.meta.url;
 
 if (isMain(import.meta)) {
@@ -74,10 +84,14 @@ function watch(settings: Settings, unread: boolean): void {
   }
   const { nalloc } = ground().gauge();
   if (nalloc > 0) stop(`${url} has to be loaded before the program, which has made ${nalloc} allocations already`);
-  const a = init(STACKS[settings.stack](settings));
+  const a = init(STACKS[settings.stack](settings)) as AnyAllocator;
+  a._escort = (outside) => OVER_GUESTS[settings.stack](through(outside), settings);
   replaceGround(a);
   atExit(() => {
-    const { text, bad } = reportOn(a, settings, new URL("../mod.ts", url).href, unread);
+    const library = new URL("../mod.ts", url).href;
+    const reports = [a, ...a._companions].map((one) => reportOn(one, settings, library, unread));
+    const text = reports.map(({ text }) => text).filter((text) => text !== "").join("\n\n");
+    const bad = reports.some(({ bad }) => bad);
     if (bad && inTest && settings.exitcode !== 0) {
       throw failure(`${text}\nWhich test it is: leakFree of testing/mod.ts makes that test fail`);
     }

@@ -90,7 +90,7 @@ export function guess(module: WasmModule, graph: CallGraph): Partial<Record<"mal
   let malloc = -1, most = 0;
   graph.profiles.forEach((p, index) => {
     if (p === undefined || !fits("malloc", module.types[module.functions[index]])) return;
-    const common = p.cells.union(p.constants).intersection(cells).size;
+    const common = [...cells].filter((cell) => p.cells.has(cell) || p.constants.has(cell)).length;
     if (common > most) [malloc, most] = [index, common];
   });
   return malloc < 0 ? {} : { malloc, free };

@@ -121,23 +121,29 @@ export const replacing = {
       (local.get $p))`),
   realloc: (element: number): Body =>
     body(
-      `(func (param $p i32) (param $n i32) (result i32) (local $g i32) (local $word i32) (local $old i32) (local $q i32)
+      `(func (param $p i32) (param $n i32) (result i32)
+        (local $g i32) (local $word i32) (local $bytes i32) (local $q i32) (local $live i32)
+      (if (i32.eqz (local.get $p)) (then (return (call $malloc (local.get $n)))))
       (block $leave
         (br_if $leave (i32.ge_u (i32.sub (local.get $n) (i32.const 1)) (i32.sub (global.get $limit) (i32.const 1))))
         (br_if $leave (i32.ge_u (local.tee $g (i32.rotr (local.get $p) (i32.const 4))) (global.get $cover)))
-        (local.set $word (i32.load offset=${TABLE} (i32.shl (local.get $g) (i32.const 2))))
+        (local.set $g (i32.shl (local.get $g) (i32.const 2)))
+        (local.set $word (i32.load offset=${TABLE} (local.get $g)))
         (br_if $leave (i32.ne (i32.and (local.get $word) (i32.const 0xff)) (global.get $slot)))
-        (local.set $old (i32.shr_u (local.get $word) (i32.const 8)))
-        (br_if $leave (i32.gt_u (local.get $old) (i32.const ${SMALL})))
-        (br_if $leave (i32.eq ;; of the same class: it stays where it is, which is counted there
-          (i32.shr_u (i32.add (local.get $n) (i32.const 15)) (i32.const 4))
-          (i32.shr_u (i32.add (local.get $old) (i32.const 15)) (i32.const 4))))
+        (local.set $bytes (i32.shr_u (local.get $word) (i32.const 8)))
+        (br_if $leave (i32.gt_u (local.get $bytes) (i32.const ${SMALL})))
+        (if (i32.eq
+            (i32.shr_u (i32.add (local.get $n) (i32.const 15)) (i32.const 4))
+            (i32.shr_u (i32.add (local.get $bytes) (i32.const 15)) (i32.const 4))) (then ;; the class is the same
+          ${enter("(local.get $g)")}
+          ${countResize}
+          (return (local.get $p))))
         (if (i32.eqz (local.tee $q (call $malloc (local.get $n)))) (then (return (i32.const 0))))
         (memory.copy (local.get $q) (local.get $p)
-          (select (local.get $old) (local.get $n) (i32.lt_u (local.get $old) (local.get $n))))
+          (select (local.get $bytes) (local.get $n) (i32.lt_u (local.get $bytes) (local.get $n))))
         (call $free (local.get $p))
         (return (local.get $q)))
-      (call_indirect (type $realloc) (local.get $p) (local.get $n) (i32.const ${element})))`,
+      ${leaveRealloc(element)})`,
     ),
 };
 
@@ -145,9 +151,13 @@ function body(text: string): Body {
   return (scope) => assemble(text, scope);
 }
 
-/** A call through the table: the library serves the request. */
+/** Calls through the table: the library serves the request. */
 function leaveMalloc(element: number): string {
   return `(call_indirect (type $malloc) (local.get $n) (i32.const ${element}))`;
+}
+
+function leaveRealloc(element: number): string {
+  return `(call_indirect (type $realloc) (local.get $p) (local.get $n) (i32.const ${element}))`;
 }
 
 /** Enters `$p`, of `$n` bytes, in the ledger: `word` is where, in bytes. */
@@ -176,6 +186,14 @@ function leaveFree(element: number): string {
 const countIn = `
   (global.set $nalloc (i64.add (global.get $nalloc) (i64.const 1)))
   (global.set $live (local.tee $live (i32.add (global.get $live) (local.get $n))))
+  (if (i32.gt_u (local.get $live) (global.get $watermark)) (then (global.set $watermark (local.get $live))))`;
+
+/** Counts that a block of `$bytes` bytes is one of `$n` bytes now. */
+const countResize = `
+  (if (i32.lt_u (local.get $n) (local.get $bytes)) (then
+    (global.set $szfree (i64.add (global.get $szfree)
+      (i64.extend_i32_u (i32.sub (local.get $bytes) (local.get $n)))))))
+  (global.set $live (local.tee $live (i32.add (global.get $live) (i32.sub (local.get $n) (local.get $bytes)))))
   (if (i32.gt_u (local.get $live) (global.get $watermark)) (then (global.set $watermark (local.get $live))))`;
 
 /** Counts that the bytes of the block come back whose `$word` it was. */

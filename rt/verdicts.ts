@@ -4,6 +4,7 @@
  * @module
  */
 
+import { show } from "../errors.ts";
 import type { Entries, EntryName } from "./entries.ts";
 import type { Hidden, HiddenEntries } from "./hidden.ts";
 import type { HeapBase, MemoryInfo } from "./inspect.ts";
@@ -83,7 +84,7 @@ function missingOf(found: Entries["found"]): Verdict | undefined {
 }
 
 function described({ index, name, looks }: Hidden): string {
-  const says = name === undefined ? "" : ` ${JSON.stringify(name)}`;
+  const says = name === undefined ? "" : ` ${show(name)}`;
   return `function ${index}${says}${looks === undefined ? "" : ` (perhaps ${looks})`}`;
 }
 

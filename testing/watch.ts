@@ -7,11 +7,10 @@
 import { type AnyAllocator, init } from "../allocator.ts";
 import { blame, type CallStack, formatFrame, withStackLimit } from "../call_stack.ts";
 import { show } from "../errors.ts";
-import type { Heap } from "../heap.ts";
-import { type AnyLayer, type Gauged, isLayer, layer } from "../layer.ts";
+import { type AnyLayer, type Gauged, isLayer } from "../layer.ts";
 import { check, isFinding, LeakError } from "../layers/check.ts";
 import { general } from "../layers/ready.ts";
-import { serving } from "../layers/pipe.ts";
+import { through } from "../layers/pipe.ts";
 import { stats } from "../layers/stats.ts";
 import { trace, type TraceOptions } from "../layers/trace.ts";
 import { formatSites, mergeSites, type Site, type SiteFormat, suppressing, totalOf } from "../sites.ts";
@@ -36,14 +35,6 @@ export interface Watch {
   readonly suppressed: ((site: Site) => boolean) | undefined;
   readonly report: SiteFormat | undefined;
 }
-
-/** A layer that serves from an allocator. */
-const over = layer(
-  function over(heap: Heap, a: AnyAllocator) {
-    return serving(heap, "over", () => a);
-  },
-  { serving },
-);
 
 const OPTIONS: readonly string[] = ["stack", "depth", "every", "bytes", "skip", "suppress", "report"];
 
@@ -97,7 +88,7 @@ export function watch<O extends WatchOptions>(
 export function watchful(layer: AnyLayer, { tracing }: Watch, recording = true): AnyAllocator {
   const a = init(layer) as AnyAllocator;
   a._escort = (outside) => {
-    const counted = stats(over(outside.heap, outside)) as Gauged<unknown>;
+    const counted = stats(through(outside)) as Gauged<unknown>;
     return check(recording ? traced(counted, tracing) : counted);
   };
   return a;

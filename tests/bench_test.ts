@@ -77,7 +77,7 @@ Deno.test("bench: --help of every script tells of its flags", async () => {
 });
 
 Deno.test("bench: --help of those that take no contenders tells of their flags, too", async () => {
-  for (const name of ["compose", "layers", "watching"]) {
+  for (const name of ["compose", "layers", "watching", "rewriting"]) {
     const { code, out } = await script(name, "--help");
     assertEquals(code, 0);
     for (const text of [`deno task bench:${name} `, "--rounds=N", "--keep"]) assertStringIncludes(out, text);

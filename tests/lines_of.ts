@@ -1,5 +1,12 @@
-// Which lines of a test a leak comes from, for tests of guests, whose sites have calls of others in between
+// What is out, and which lines of a test it comes from, for tests of guests, whose sites have calls of others in between
+import type { Gauge } from "../gauge.ts";
 import type { Site } from "../sites.ts";
+
+/** What is out of what is measured. */
+export function outOf(measured: { gauge(): Gauge }): { blocks: number; bytes: number } {
+  const { nalloc, nfree, szalloc, szfree } = measured.gauge();
+  return { blocks: nalloc - nfree, bytes: szalloc - szfree };
+}
 
 /**
  * How many blocks each line of the file at `url` has allocated, by its text, those of the most bytes first; what has no call in

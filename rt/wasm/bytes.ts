@@ -23,6 +23,7 @@ export class WasmError extends Error {
 
 /** Strict, and with a byte order mark being a character as any other, as names in a binary are. */
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const anything = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Engines refuse a module that has more than so many of anything. */
 const MOST = 1_000_000;
@@ -130,8 +131,8 @@ export class Reader {
     this.at += n;
   }
 
-  /** A name. */
-  name(): string {
+  /** A name. `lenient`: what is no UTF-8 in it is U+FFFD. */
+  name(lenient = false): string {
     const { at, end } = this.sized("bytes of a name");
     if (end - at < 32) { // most are, and a call of the decoder is dearer than to put together so few
       let name = "";
@@ -139,7 +140,7 @@ export class Reader {
       if (name.length === end - at) return name;
     }
     try {
-      return utf8.decode(this.bytes.subarray(at, end));
+      return (lenient ? anything : utf8).decode(this.bytes.subarray(at, end));
     } catch {
       return this.fail("a name is not UTF-8", at);
     }

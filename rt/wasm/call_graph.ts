@@ -68,7 +68,9 @@ export class CallGraph {
     const others = new Map<number, number>();
     this.profiles.forEach((p, index) => {
       if (p === undefined || own.has(index)) return;
-      for (const cell of p.cells.union(p.constants)) if (cells.has(cell)) others.set(cell, (others.get(cell) ?? 0) + 1);
+      for (const cell of new Set([...p.cells, ...p.constants])) {
+        if (cells.has(cell)) others.set(cell, (others.get(cell) ?? 0) + 1);
+      }
     });
     return new Set([...cells].filter((cell) => (others.get(cell) ?? 0) <= most));
   }

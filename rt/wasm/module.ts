@@ -9,7 +9,7 @@ import { show } from "../../errors.ts";
 import { Reader } from "./bytes.ts";
 import { type Constant, readConstant } from "./constants.ts";
 import type { Export, Global, Import, Kind, WasmModule } from "./model.ts";
-import { readNames } from "./names.ts";
+import { Names, readNames } from "./names.ts";
 import { readSections, SECTION } from "./sections.ts";
 import { type FuncType, type Limits, readLimits, readMutable, readTypes, readValueType } from "./types.ts";
 
@@ -32,7 +32,8 @@ export function parseModule(bytes: Uint8Array): WasmModule {
     if (!r.done) r.fail(`section ${id} is longer than what it has`);
   }
   const named = sections.find(({ name }) => name === "name"); // of several, engines know the first
-  if (named !== undefined) readNames(new Reader(bytes, named.body, named.end), m.functionNames, m.globalNames);
+  const functionNames = new Names(bytes), globalNames = new Names(bytes);
+  if (named !== undefined) readNames(new Reader(bytes, named.body, named.end), functionNames, globalNames);
   const own = m.functions.length - m.importedFunctions;
   if (m.bodies.length !== own) {
     new Reader(bytes, bytes.length).fail(`expected a body for each of ${own} functions, got ${m.bodies.length}`);
@@ -50,8 +51,8 @@ export function parseModule(bytes: Uint8Array): WasmModule {
     globals,
     exports,
     bodies,
-    functionNames: m.functionNames,
-    globalNames: m.globalNames,
+    functionNames,
+    globalNames,
     dataEnd,
   };
 }
@@ -66,8 +67,6 @@ class Draft {
   readonly globals: Global[] = [];
   readonly exports: Export[] = [];
   readonly bodies: [start: number, end: number][] = [];
-  readonly functionNames: Map<number, string> = new Map();
-  readonly globalNames: Map<number, string> = new Map();
   dataEnd = 0;
   /** How many there are of each kind. */
   readonly counts: Record<Kind, number> = { func: 0, table: 0, memory: 0, global: 0, tag: 0 };

@@ -4,20 +4,84 @@
  * @module
  */
 
-import { type Reader, WasmError, Writer } from "./bytes.ts";
+import { Reader, WasmError, Writer } from "./bytes.ts";
 import { SECTION } from "./sections.ts";
 
 /** Ids of its parts. */
 const MODULE = 0, FUNCTIONS = 1, GLOBALS = 7;
 
-/** Adds names by index to what there is. Of a section that is broken, what can be read is taken. */
-export function readNames(r: Reader, functions: Map<number, string>, globals: Map<number, string>): void {
+/**
+ * Names by index, in the order of the binary. They are read when they are asked for: of a large module, all of them take as much
+ * memory as the module.
+ */
+export class Names implements ReadonlyMap<number, string> {
+  readonly #bytes: Uint8Array;
+  /** Where names are, by index. */
+  readonly #places: Map<number, number> = new Map();
+
+  /** No names yet, of a binary. */
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  /** Adds those that are there. */
+  read(r: Reader): void {
+    for (let n = r.count("names", 2); n > 0; n--) {
+      const index = r.u32(), place = r.at;
+      r.skip(r.u32());
+      this.#places.set(index, place);
+    }
+  }
+
+  /** How many. */
+  get size(): number {
+    return this.#places.size;
+  }
+
+  /** Whether there is one for an index. */
+  has(index: number): boolean {
+    return this.#places.has(index);
+  }
+
+  /** The name of an index. What is no UTF-8 in it is U+FFFD. */
+  get(index: number): string | undefined {
+    const place = this.#places.get(index);
+    return place === undefined ? undefined : new Reader(this.#bytes, place).name(true);
+  }
+
+  /** Indices. */
+  keys(): MapIterator<number> {
+    return this.#places.keys();
+  }
+
+  /** Names. */
+  *values(): MapIterator<string> {
+    for (const index of this.keys()) yield this.get(index)!;
+  }
+
+  /** Indices with their names. */
+  *entries(): MapIterator<[number, string]> {
+    for (const index of this.keys()) yield [index, this.get(index)!];
+  }
+
+  /** Indices with their names. */
+  [Symbol.iterator](): MapIterator<[number, string]> {
+    return this.entries();
+  }
+
+  /** Calls `f` with each. */
+  forEach(f: (name: string, index: number, names: ReadonlyMap<number, string>) => void): void {
+    for (const [index, name] of this) f(name, index, this);
+  }
+}
+
+/** Reads the section into what there is. Of one that is broken, what can be read is taken. */
+export function readNames(r: Reader, functions: Names, globals: Names): void {
   ignoring(() => {
     while (!r.done) {
       const id = r.byte(), part = r.sized("bytes of names");
-      const names = id === FUNCTIONS ? functions : id === GLOBALS ? globals : undefined;
-      if (names === undefined) continue;
-      for (let n = part.count("names", 2); n > 0; n--) names.set(part.u32(), part.name());
+      if (id === FUNCTIONS) functions.read(part);
+      else if (id === GLOBALS) globals.read(part);
     }
   });
 }

@@ -51,6 +51,10 @@ wasm-ld --strip-debug -L"$WASI" "$WASI/crt1-command.o" "$OBJ/command.o" -lc -o .
 # Likewise, one that reads files and its standard input, and ends in each way that a command can
 clang --target=wasm32-wasi $FLAGS -c wasi_words.c -o "$OBJ/wasi_words.o"
 wasm-ld --strip-debug -L"$WASI" "$WASI/crt1-command.o" "$OBJ/wasi_words.o" -lc -o ../wasi_words.wasm
+# And without an allocator, which it imports
+cp "$WASI/libc.a" "$OBJ/libc.a"
+llvm-ar d "$OBJ/libc.a" dlmalloc.o
+wasm-ld --strip-debug --allow-undefined "$WASI/crt1-command.o" "$OBJ/wasi_words.o" "$OBJ/libc.a" -o ../wasi_words_imports.wasm
 
 # Not linked by rustc, which would put an allocator in
 RUST_TARGET=wasm32-unknown-unknown
