@@ -266,7 +266,7 @@ export function layer<F extends Factory, G extends Factory = F>(
 }
 
 /** Members of a layer that one above it may have without doing anything for it. */
-export type Passable = Capability | "counts" | "pristine" | "divisible" | "window";
+export type Passable = Capability | "pristine" | "divisible" | "window";
 
 /** Some of these members. */
 export type Passed<S> = Partial<Pick<Layer<S>, Passable>>;
@@ -308,7 +308,6 @@ export function pass<S>(
     rewind: (s, m) => base.rewind!(s.base, m),
     sites: (s) => base.sites!(s.base),
     verify: (s) => base.verify!(s.base),
-    counts: base.counts,
     pristine: base.pristine,
     divisible: base.divisible,
     window: (s) => base.window!(s.base),

@@ -46,6 +46,8 @@ let currentHeap: Heap | undefined = defaultHeap;
 let bottom: AnyAllocator = outermost;
 /** Calls of `enter` and `escape` on the call stack. While it is 0, `current` is `bottom`. */
 let depth = 0;
+/** Regions that tasks are in: while there are none, what serves does not depend on who asks, except where one is closed. */
+let tasksOpen = 0;
 /** Who wants to know that `current` has changed. */
 let switched: (() => void) | undefined;
 
@@ -144,15 +146,23 @@ export async function enterAsync<S, T>(a: Allocator<S>, f: () => Promise<T> | T)
   a._enter(top());
   // For good: what a task does after its region has been closed must not go to the ground region in silence
   bottom = ambient;
+  tasksOpen++;
   let result;
   try {
     result = await atBottom(() => storage.run(a, async () => await f())); // what is waited for may run only then
   } catch (e) {
     closeAfter(a);
     throw e;
+  } finally {
+    taskClosed();
   }
   a._close(enterAsync);
   return result;
+}
+
+function taskClosed(): void {
+  tasksOpen--;
+  if (switched !== undefined) switched();
 }
 
 /**
@@ -172,6 +182,14 @@ export function within<T, U>(a: AnyAllocator, f: () => T, done: (outcome: Outcom
     bottom = ambient; // for good, as in enterAsync
     if (depth === 0) switchTo(bottom);
   }
+  if (storage !== undefined) tasksOpen++;
+  const close = (outcome: Outcome<Awaited<T>>): U => {
+    try {
+      return done(outcome);
+    } finally {
+      if (storage !== undefined) taskClosed();
+    }
+  };
   let result: T, promise: Promise<Awaited<T>> | undefined;
   const body = () => {
     result = serve(a, f);
@@ -181,16 +199,16 @@ export function within<T, U>(a: AnyAllocator, f: () => T, done: (outcome: Outcom
     if (storage === undefined) body();
     else storage.run(a, body);
   } catch (error) {
-    return done({ threw: true, error });
+    return close({ threw: true, error });
   }
-  if (promise === undefined) return done({ threw: false, value: result! as Awaited<T> });
+  if (promise === undefined) return close({ threw: false, value: result! as Awaited<T> });
   if (storage === undefined) {
     promise.catch(() => {}); // the error below is the one to see
-    return done({ threw: true, error: noTasks() });
+    return close({ threw: true, error: noTasks() });
   }
   return promise.then(
-    (value) => done({ threw: false, value }),
-    (error) => done({ threw: true, error }),
+    (value) => close({ threw: false, value }),
+    (error) => close({ threw: true, error }),
   );
 }
 
@@ -324,7 +342,7 @@ function servingOn(heap: Heap, region: AnyAllocator | undefined, ground: AnyAllo
 
 /** Whether it depends on which task asks what serves allocations. @internal */
 export function isAmbient(): boolean {
-  return current === ambient;
+  return current === ambient && tasksOpen > 0;
 }
 
 /** Calls `f` whenever the current region has changed, from now on. @internal */

@@ -140,7 +140,8 @@ function amountOf(sites: readonly Site[]): string {
 function placesOf(sites: readonly Site[], most: number): readonly (readonly Site[])[] {
   const places = new Map<unknown, Site[]>();
   for (const site of sites) {
-    const { calls, guests } = apart(site.frames), key = guests.length > 0 ? keyOf(calls.slice(0, most)) : site;
+    const { calls, guests } = apart(site.frames), together = guests.length > 0 && calls.length > 0;
+    const key = together ? keyOf(calls.slice(0, most)) : site;
     const place = places.get(key);
     if (place === undefined) places.set(key, [site]);
     else place.push(site);

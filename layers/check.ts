@@ -103,7 +103,8 @@ export const check: <L extends Gauged<any>>(base: L) => LayerWith<Check<StateOf<
       put,
       gauge: base.gauge,
       ...share(base, "resize", "owns", "sizeOf", "reset", "goodSize", "maxAlign", "mark", "rewind"),
-      ...share(base, "sites", "verify", "pristine", "counts"),
+      ...share(base, "sites", "verify", "pristine"),
+      ...(base.counts && { counts: true }),
     };
   },
   { isClean, LeakError, share },

@@ -12,10 +12,11 @@ import { Allocator, type AnyAllocator } from "../allocator.ts";
 import type { Gauge } from "../gauge.ts";
 import type { Heap, Ptr } from "../heap.ts";
 import type { AnyLayer } from "../layer.ts";
-import { isAmbient, onSwitch, topOn } from "../region.ts";
+import { isAmbient, onSwitch, servedOn, top, topOn } from "../region.ts";
 import { Area } from "./area.ts";
 import type { Blocks } from "./blocks.ts";
-import { LARGE, Ledger, MOST_SLOTS } from "./ledger.ts";
+import { LARGE, type Ledger } from "./ledger.ts";
+import { type Fate, Slots } from "./slots.ts";
 import { type Controls, SMALL } from "./switches.ts";
 
 /** The functions of a guest's own allocator, by their names in C. */
@@ -29,14 +30,10 @@ export interface Native {
   figures: Gauge | undefined;
 }
 
-/** What becomes of blocks over which their allocator has been closed: they are no more, or they go on to be somebody's. */
-type Fate = "gone" | "outside" | "original";
-
-/** What is known of a slot. */
-interface Slot {
-  owner: AnyAllocator | undefined;
-  native: boolean;
-  fate: Fate;
+/** A block that its stack cannot align as it has been asked for: it lies in a larger one. */
+interface Larger {
+  readonly p: Ptr;
+  readonly size: number;
 }
 
 /** Serves a guest. */
@@ -58,16 +55,19 @@ export class Adapter implements Blocks {
   readonly #controls: Controls | undefined;
   /** Whether its own allocator serves it, below whatever else. */
   readonly #watched: boolean;
-  readonly #slots: Slot[] = [];
-  readonly #slotOf: WeakMap<AnyAllocator, number> = new WeakMap();
+  readonly #slots: Slots;
   /** Functions of the layers that the guest's own code knows: `get`, and what makes room in what a state keeps. */
   readonly #natives: WeakMap<AnyLayer["get"], ((s: Native) => void) | undefined> = new WeakMap();
   /** What of its own allocator's memory is handed out by others. */
   readonly #ranges: [start: Ptr, end: Ptr][] = [];
+  /** Where lists of the guest's own code may have blocks: up to there. */
+  #reached: Ptr = 0;
+  readonly #larger: Map<Ptr, Larger> = new Map();
   #ground: AnyAllocator | undefined;
   /** What serves now, or undefined while that has to be looked up at each call. */
   #current: AnyAllocator | undefined;
-  #currentSlot = 0;
+  /** Its slot, if the guest's own code knows it. */
+  #native = 0;
   /** The figures that the guest's own code has in hand. */
   #bound: Area | undefined;
   /** Whether the guest's own allocator is at work, whose calls of itself are its own affair. */
@@ -90,6 +90,7 @@ export class Adapter implements Blocks {
     this.#memory = memory;
     this.#controls = controls;
     this.#watched = watched;
+    this.#slots = new Slots(name, ledger);
     adapterOf.set(heap, this);
     ledger.reach(memory.buffer.byteLength);
   }
@@ -107,12 +108,12 @@ export class Adapter implements Blocks {
     this.sync();
   }
 
-  /** Takes note of what serves now. */
+  /** Takes note of what serves now. Never throws, as it is called in the middle of entering and leaving. */
   sync(): void {
-    const a = isAmbient() ? undefined : topOn(this.heap, this.ground);
+    const a = isAmbient() ? undefined : servedOn(this.heap, this.ground);
     if (a === this.#current && a !== undefined) return;
     this.#current = a;
-    this.#currentSlot = a === undefined ? 0 : this.#claim(a);
+    this.#native = a !== undefined && this.#natives.has(a._get) ? this.#claim(a) : 0;
     this.#steer();
   }
 
@@ -120,27 +121,29 @@ export class Adapter implements Blocks {
 
   /** @inheritDoc */
   get(size: number, align: number): Ptr {
-    const a = this.#current ?? topOn(this.heap, this.ground);
-    this.latest = 0;
-    const p = a._get(a.state, size, align);
-    return p === 0 ? 0 : this.#enter(p, size, a === this.#current ? this.#currentSlot : this.#claim(a));
+    const a = this.#serving();
+    this.#assertOpen(a);
+    return this.#take(a, size, align);
   }
 
   /** @inheritDoc */
   put(p: Ptr): void {
     const { ledger } = this, slot = ledger.slotOf(p);
     if (slot === 0) return this.#stray(p);
-    const a = this.#ownerOf(slot), size = ledger.sizeOf(p);
+    const a = this.#slots.ownerOf(slot), size = ledger.sizeOf(p), larger = this.#larger.get(p);
     ledger.delete(p);
-    if (a === undefined) return;
-    if (a === "original") {
-      this.originals.free!(p);
+    if (larger !== undefined) this.#larger.delete(p);
+    if (a === undefined) {
+      if (this.#slots.fateOf(slot) === "original") this.original("free", larger?.p ?? p);
       return;
     }
     try {
-      a._put(a.state, p, size);
+      a._put(a.state, larger?.p ?? p, larger?.size ?? size);
     } catch (e) {
-      if (!a.closed) ledger.set(p, size, slot); // refused: it is still out
+      if (!a.closed) { // refused: it is still out
+        ledger.set(p, size, slot);
+        if (larger !== undefined) this.#larger.set(p, larger);
+      }
       throw e;
     }
   }
@@ -152,8 +155,8 @@ export class Adapter implements Blocks {
 
   /** @inheritDoc */
   resize(p: Ptr, size: number): boolean {
-    const slot = this.ledger.slotOf(p), a = this.#ownerOf(slot);
-    if (!(a instanceof Allocator) || a.layer.resize === undefined) return false;
+    const slot = this.ledger.slotOf(p), a = this.#slots.ownerOf(slot);
+    if (a === undefined || a.layer.resize === undefined || this.#larger.has(p)) return false;
     if (!a.layer.resize(a.state, p, this.ledger.sizeOf(p), size)) return false;
     this.ledger.set(p, size, slot);
     return true;
@@ -162,14 +165,29 @@ export class Adapter implements Blocks {
   /** @inheritDoc */
   move(p: Ptr, old: number, size: number, align: number): Ptr {
     if (old < 0) return this.#moveStray(p, size);
-    const slot = this.ledger.slotOf(p), owner = this.#ownerOf(slot);
-    const a = owner instanceof Allocator ? owner : this.#current ?? topOn(this.heap, this.ground);
-    this.latest = 0;
-    const q = a._get(a.state, size, align);
+    const a = this.#slots.ownerOf(this.ledger.slotOf(p)) ?? this.#serving(), least = Math.min(old, size);
+    this.#assertOpen(a);
+    const q = this.#take(a, size, align);
     if (q === 0) return 0;
-    this.#enter(q, size, a === owner ? slot : this.#claim(a));
-    this.heap.u8.copyWithin(q, p, p + Math.min(old, size));
+    if (Math.max(p, q) + least > this.heap.u8.length) this.heap.refresh(); // threads share it, and the guest has grown it
+    this.heap.u8.copyWithin(q, p, p + least);
     this.put(p);
+    return q;
+  }
+
+  /** A block from an allocator: in a larger one, if that cannot align it so. */
+  #take(a: AnyAllocator, size: number, align: number): Ptr {
+    const slot = this.#claim(a), beyond = align > 16 && align > (a.layer.maxAlign ?? 16);
+    this.latest = 0;
+    if (!beyond) {
+      const p = a._get(a.state, size, align);
+      return p === 0 ? 0 : this.#enter(p, size, slot, p);
+    }
+    const bytes = size + align, p = bytes < ADDRESS_SPACE ? a._get(a.state, bytes, 16) : 0;
+    if (p === 0) return 0;
+    const q = Math.ceil(p / align) * align;
+    this.#enter(q, size, slot, p);
+    this.#larger.set(q, { p, size: bytes });
     return q;
   }
 
@@ -183,7 +201,7 @@ export class Adapter implements Blocks {
     pending!.value = 0;
     this.latest = p;
     this.#current!.state.area.countIn(size);
-    return this.#enter(p, size, this.#currentSlot);
+    return this.#enter(p, size, this.#native, p);
   }
 
   // The guest's own allocator
@@ -206,6 +224,11 @@ export class Adapter implements Blocks {
     }
   }
 
+  /** Calls a function of it. */
+  original(name: string, ...args: number[]): number {
+    return this.#nested.has(name) ? this.inOriginal(name, ...args) : this.originals[name]!(...args) >>> 0;
+  }
+
   /** Memory from it for others to hand out: the ledger has room for all of that. */
   more(bytes: number): Ptr {
     const p = this.inOriginal("malloc", bytes);
@@ -217,25 +240,29 @@ export class Adapter implements Blocks {
 
   /** Resizes a block that it has served, and that the ledger has, as it does that itself; 0 if it cannot. */
   reallocate(p: Ptr, size: number): Ptr {
-    const slot = this.ledger.slotOf(p),
-      old = this.ledger.sizeOf(p),
-      { area } = this.#slots[slot].owner!.state as Native;
+    const slot = this.ledger.slotOf(p), old = this.ledger.sizeOf(p);
+    const { area } = this.#slots.ownerOf(slot)!.state as Native;
     const q = this.inOriginal("realloc", p, size);
-    if (q === 0) return 0;
+    if (q === 0 && size > 0) return 0;
     if (q === p) area.countResize(old, size);
     else {
+      if (q !== 0) area.countIn(size); // else it has freed it, as some do for no bytes
       this.ledger.delete(p);
       area.countOut(old);
-      area.countIn(size);
     }
     this.latest = q;
-    return this.#enter(q, size, slot);
+    return q === 0 ? 0 : this.#enter(q, size, slot, q);
   }
 
   /** Whether a block is one that the guest's own allocator has served, with nothing in between. */
   isOriginal(p: Ptr): boolean {
-    const known = this.#slots[this.ledger.slotOf(p)];
-    return known !== undefined && known.native && known.fate === "original" && known.owner?.closed === false;
+    const slot = this.ledger.slotOf(p), { fate, native, open } = this.#slots.of(slot);
+    return native && open && fate === "original" && !this.#larger.has(p);
+  }
+
+  /** A layer gives back to it what the guest has: that is gone. */
+  released(p: Ptr): void {
+    if (this.ledger.slotOf(p) !== 0) this.ledger.set(p, this.ledger.sizeOf(p), this.#slots.gone);
   }
 
   // Layers that the guest's own code knows

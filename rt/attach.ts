@@ -61,9 +61,9 @@ export function attach(
   const before = services.get(memory), service = before ?? serviceFor(plan, memory, instance, board, imports);
   services.set(memory, service);
   const { adapter, bottom } = service;
+  if (supply === undefined) board.serve(functionsOf(adapter));
   if (supply !== undefined) supply.connect(adapter, service.board?.switches ?? {});
-  else if (before === undefined) board.serve(functionsOf(adapter));
-  else board.connect(before.board?.switches ?? {});
+  else if (before !== undefined) board.connect(before.board?.switches ?? {});
   return new Guest(plan.name, instance, memory, adapter, bottom);
 }
 
@@ -87,7 +87,10 @@ function serviceFor(
     ? general(heap)
     : front(coalesce(mmap(heap)));
   adapter.start(heap === defaultHeap ? ground() : groundOf(plan, heap, bottom));
-  if (mode === "imports") board?.serve(functionsOf(adapter));
+  if (mode === "imports" && board !== undefined) {
+    board.serve(functionsOf(adapter));
+    board.served = true;
+  }
   return { adapter, board, bottom };
 }
 

@@ -44,7 +44,7 @@ export function namesOf({ options }: CommandLine, module: WasmModule): Names {
   const [glue] = options.get("glue") ?? [];
   if (glue !== undefined) {
     const text = attempt(`cannot read ${show(glue)}`, () => readText(glue));
-    Object.assign(names, attempt(glue, () => namesFromGlue(text, module)));
+    Object.assign(names, attempt(glue, () => namesFromGlue(text, module.bytes)));
   }
   for (const [name, where] of (options.get("names") ?? []).flatMap((text) => parsePairs("--names", text))) {
     names[name] = /^\d+$/.test(where) ? Number(where) : where;

@@ -10,20 +10,11 @@
  */
 
 import { show } from "../errors.ts";
-import {
-  ENTRY_NAMES,
-  type EntryName,
-  type Language,
-  languageOf,
-  plainName,
-  signatureOf,
-  SIGNATURES,
-  spellings,
-  wasmSignature,
-} from "./spellings.ts";
-import { nearest } from "./nearest.ts";
+import { candidatesOf, indexOf, signatureAt, typeOf } from "./candidates.ts";
+import { othersIn } from "./others.ts";
+import { ENTRY_NAMES, type EntryName, fits, type Language, signatureOf } from "./spellings.ts";
+import type { Import, WasmModule } from "./wasm/module.ts";
 import { calleesOf, thunkTarget } from "./wasm/thunk.ts";
-import type { FuncType, Import, WasmModule } from "./wasm/module.ts";
 
 export type { EntryName, Language } from "./spellings.ts";
 
@@ -147,85 +138,6 @@ export function findEntries(module: WasmModule, names: Names = {}): Entries {
   return { found, imported, others: othersIn(module, index, taken), problems };
 }
 
-/** Names of functions, the other way round. */
-interface NameIndex {
-  readonly exports: ReadonlyMap<string, number>;
-  /** Names from the name section, without mangling. */
-  readonly named: ReadonlyMap<string, number>;
-  /** The same as they stand there. */
-  readonly mangled: ReadonlyMap<string, number>;
-  /** Imported functions, by index. */
-  readonly imports: readonly Import[];
-}
-
-function indexOf(module: WasmModule): NameIndex {
-  const exports = new Map<string, number>(), named = new Map<string, number>(), mangled = new Map<string, number>();
-  for (const e of module.exports) if (e.kind === "func") exports.set(e.name, e.index);
-  for (const [index, name] of module.functionNames) {
-    if (index >= module.functions.length) continue;
-    if (!mangled.has(name)) mangled.set(name, index);
-    const plain = plainName(name);
-    if (!named.has(plain)) named.set(plain, index);
-  }
-  return { exports, named, mangled, imports: module.imports.filter((i) => i.kind === "func") };
-}
-
-interface Candidate {
-  readonly declared: number;
-  readonly how: How;
-  readonly spelling: string;
-}
-
-function candidatesOf(
-  name: EntryName,
-  module: WasmModule,
-  index: NameIndex,
-  given: string | number | undefined,
-): Candidate[] {
-  if (given !== undefined) return [givenAt(name, module, index, given)];
-  const all = spellings(name), list: Candidate[] = [];
-  const add = (declared: number | undefined, how: How, spelling: string) => {
-    if (declared !== undefined && !list.some((c) => c.declared === declared)) list.push({ declared, how, spelling });
-  };
-  for (const s of all) add(index.exports.get(s), "export", s);
-  for (const s of all) add(index.named.get(s), "name section", s);
-  for (const i of index.imports) if (all.includes(i.name)) add(i.index, "export", i.name);
-  return list;
-}
-
-function givenAt(name: EntryName, module: WasmModule, index: NameIndex, given: string | number): Candidate {
-  const declared = resolve(name, module, index, given);
-  if (!fits(name, typeOf(module, declared))) {
-    throw new TypeError(
-      `Cannot use ${show(given)} as ${name}: expected ${signatureOf(name)}, got ${signatureAt(module, declared)}`,
-    );
-  }
-  const spelling = typeof given === "string" ? given : namesOf(module).get(declared) ?? "";
-  return { declared, how: "given", spelling };
-}
-
-function resolve(name: EntryName, module: WasmModule, index: NameIndex, given: string | number): number {
-  const count = module.functions.length;
-  if (typeof given === "number") {
-    if (Number.isInteger(given) && given >= 0 && given < count) return given;
-    throw new RangeError(
-      `Cannot find ${name}: ${given} must be the index of a function, an integer from 0 to ${count - 1}`,
-    );
-  }
-  if (typeof given !== "string") {
-    throw new TypeError(`Cannot find ${name}: expected a name or the index of a function, got ${show(given)}`);
-  }
-  const at = index.exports.get(given) ?? index.mangled.get(given) ?? index.named.get(given) ??
-    index.imports.find((i) => i.name === given || `${i.module}.${i.name}` === given)?.index;
-  if (at !== undefined) return at;
-  const near = nearest(given, [...index.exports.keys(), ...index.mangled.keys()]);
-  throw new RangeError(
-    `Cannot find ${name}: the module has no function ${show(given)}; it has ${
-      near.length === 0 ? "no names of functions" : near.map((n) => show(n)).join(", ")
-    }`,
-  );
-}
-
 /** The candidate that is not called by another of them: a malloc that takes a lock, not the one that it takes it for. */
 function outermost(module: WasmModule, list: readonly Entry[]): Entry | undefined {
   return list.find((e) => !list.some((other) => other !== e && calls(module, other, e) && !calls(module, e, other))) ??
@@ -240,43 +152,6 @@ function related(module: WasmModule, a: Entry, b: Entry): boolean {
 function calls(module: WasmModule, a: Entry, b: Entry): boolean {
   const callees = calleesOf(module, a.index);
   return callees.has(b.index) || callees.has(b.declared);
-}
-
-function othersIn(module: WasmModule, index: NameIndex, taken: ReadonlySet<number>): Other[] {
-  const list = new Map<number, Other>();
-  const look = (name: string, at: number, imported: boolean) => {
-    const language = languageOf(name);
-    if (language === undefined || list.has(at) || taken.has(at)) return;
-    list.set(at, { language, name, index: at, imported, signature: signatureAt(module, at) });
-  };
-  for (const i of index.imports) look(plainName(i.name), i.index, true);
-  for (const [name, at] of index.exports) look(plainName(name), at, at < module.importedFunctions);
-  for (const [name, at] of index.named) look(name, at, at < module.importedFunctions);
-  return [...list.values()].sort((a, b) => a.index - b.index);
-}
-
-function typeOf(module: WasmModule, index: number): FuncType | undefined {
-  return module.types[module.functions[index]];
-}
-
-function signatureAt(module: WasmModule, index: number): string {
-  const type = typeOf(module, index);
-  return type === undefined ? "no function" : wasmSignature(type.params, type.results);
-}
-
-/** Whether a function of this type can be that entry. */
-export function fits(name: EntryName, type: FuncType | undefined): boolean {
-  const { params, results } = SIGNATURES[name];
-  return type !== undefined && type.params.length === params && type.results.length === results &&
-    [...type.params, ...type.results].every((t) => t === "i32");
-}
-
-/** Names of functions by index: those of the name section, else those that they are exported by. */
-export function namesOf(module: WasmModule): Map<number, string> {
-  const names = new Map<number, string>();
-  for (const e of module.exports) if (e.kind === "func" && !names.has(e.index)) names.set(e.index, e.name);
-  for (const [index, name] of module.functionNames) names.set(index, name);
-  return names;
 }
 
 function described(index: number, name: string): string {

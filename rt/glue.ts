@@ -6,9 +6,10 @@
  */
 
 import { show } from "../errors.ts";
-import { type EntryName, fits, type Names } from "./entries.ts";
-import { ENTRY_NAMES, spellings } from "./spellings.ts";
-import type { WasmModule } from "./wasm/module.ts";
+import type { EntryName } from "./entries.ts";
+import { ENTRY_NAMES, fits, spellings } from "./spellings.ts";
+import { bytesOf } from "./wasm/bytes.ts";
+import { parseModule, type WasmModule } from "./wasm/module.ts";
 
 /** Entries by what glue calls them, the name in C with an underscore in front. */
 const ENTRIES: ReadonlyMap<string, EntryName> = new Map(
@@ -27,9 +28,9 @@ const ARGUMENT = /\s*\(\s*(?:"([^"\n]{1,200})"|'([^'\n]{1,200})')/y;
 /**
  * Finds by which names a module exports its allocator, in the JavaScript that was built with it. O(characters).
  *
- * Throws a `TypeError` if `js` is no string. What the text does not tell is absent.
+ * Throws a `TypeError` if `js` is no string, and a `WasmError` if `source` is no module. What the text does not tell is absent.
  *
- * @param module The module, if it is at hand: then only names are taken that it exports a function by that can be it
+ * @param source The module, if it is at hand: then only names are taken that it exports a function by that can be it
  *
  * @example
  * ```ts
@@ -38,10 +39,9 @@ const ARGUMENT = /\s*\(\s*(?:"([^"\n]{1,200})"|'([^'\n]{1,200})')/y;
  * console.log(namesFromGlue("k._malloc=c.Ia;k._free=c.Ja;")); // { malloc: "Ia", free: "Ja" }
  * ```
  */
-export function namesFromGlue(js: string, module?: WasmModule): Partial<Record<EntryName, string>> & Names {
-  if (typeof js !== "string") {
-    throw new TypeError(`Cannot find names in glue: expected the text of a script, got ${show(js)}`);
-  }
+export function namesFromGlue(js: string, source?: BufferSource | Uint8Array): Partial<Record<EntryName, string>> {
+  assertScript("find names in glue", js);
+  const module = source && parseModule(bytesOf(source));
   const found: Partial<Record<EntryName, string>> = {}, plain = new Set<EntryName>();
   for (const match of js.matchAll(ASSIGNED)) {
     const name = ENTRIES.get(match[1]);
@@ -53,6 +53,33 @@ export function namesFromGlue(js: string, module?: WasmModule): Partial<Record<E
     if (isPlain || found[name] === undefined) found[name] = target;
   }
   return found;
+}
+
+/**
+ * What the functions are called that a module exports under short names, in the JavaScript that was built with it: for the
+ * `exports` of `symbols`.
+ *
+ * Throws a `TypeError` if `js` is no string.
+ *
+ * @example
+ * ```ts
+ * import { exportsFromGlue } from "./glue.ts";
+ *
+ * console.log(exportsFromGlue("k._sqlite3_exec=c.W;")); // { W: "sqlite3_exec" }
+ * ```
+ */
+export function exportsFromGlue(js: string): Record<string, string> {
+  assertScript("find names in glue", js);
+  const found: Record<string, string> = {};
+  for (const match of js.matchAll(ASSIGNED)) {
+    const target = targetAt(js, match.index + match[0].length);
+    if (target !== undefined && !Object.hasOwn(found, target) && target !== match[1]) found[target] = match[1].slice(1);
+  }
+  return found;
+}
+
+function assertScript(action: string, js: unknown): void {
+  if (typeof js !== "string") throw new TypeError(`Cannot ${action}: expected the text of a script, got ${show(js)}`);
 }
 
 /** Of assignments in a row, as in `a=b=c.Ia`, so many are followed. */

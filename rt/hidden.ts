@@ -11,9 +11,10 @@
  * @module
  */
 
-import { type Entries, type EntryName, fits, namesOf } from "./entries.ts";
+import { namesOf } from "./candidates.ts";
+import type { Entries, EntryName } from "./entries.ts";
 import { callsEntry, looksLike, touches } from "./looks.ts";
-import { ENTRY_NAMES } from "./spellings.ts";
+import { ENTRY_NAMES, fits } from "./spellings.ts";
 import { CallGraph } from "./wasm/call_graph.ts";
 import type { WasmModule } from "./wasm/module.ts";
 

@@ -63,6 +63,7 @@ export interface Inspection {
   readonly toolchain: readonly string[];
   /** Its first memory; undefined if it has none. */
   readonly memory: MemoryInfo | undefined;
+  /** Where its memory is free. */
   readonly heapBase: HeapBase;
   /** Functions of the allocator that it has. */
   readonly entries: readonly Entry[];

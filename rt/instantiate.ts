@@ -4,9 +4,9 @@
  * @module
  */
 
-import { assertFunction, show } from "../errors.ts";
+import { assertFunction } from "../errors.ts";
 import type { Guest } from "./guest.ts";
-import { type GuestOptions, interpose, type Interposed } from "./interpose.ts";
+import { checked, type GuestOptions, interpose, type Interposed } from "./interpose.ts";
 import { callerOf } from "./symbols.ts";
 import { bytesOf, WasmError } from "./wasm/bytes.ts";
 
@@ -101,9 +101,7 @@ export async function intercept<T>(
   f: () => T | Promise<T>,
 ): Promise<[result: T, guests: Guest[]]> {
   assertFunction("intercept", "body", f);
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot intercept: expected options, got ${show(options)}`);
-  }
+  checked(options);
   const guests: Guest[] = [], refusals: string[] = [];
   const plans = new WeakMap<WebAssembly.Module, Interposed>();
   const W = WebAssembly, before = { ...pick(W) }, glue = options.glue ?? [];
@@ -114,7 +112,11 @@ export async function intercept<T>(
       const caller = callerOf();
       return interpose(bytesOf(source), { ...options, glue: caller === undefined ? glue : [...glue, caller] });
     } catch (e) {
-      if (!(e instanceof WasmError || e instanceof RangeError)) throw e; // names are of one module, which others do not have
+      // Names are those of one module, which others do not have, or have for something else
+      if (
+        !(e instanceof WasmError ||
+          (options.names !== undefined && (e instanceof RangeError || e instanceof TypeError)))
+      ) throw e;
       refusals.push(e.message);
       return undefined;
     }

@@ -6,6 +6,7 @@
 
 import { show } from "../errors.ts";
 import type { AnyLayer } from "../layer.ts";
+import { isAllocatorImport } from "./allocator_imports.ts";
 import { attach, type Plan } from "./attach.ts";
 import { type Entries, type EntryName, findEntries, type Names } from "./entries.ts";
 import type { Guest } from "./guest.ts";
@@ -26,30 +27,30 @@ export type Mode = "imports" | "watch" | "replace";
 /** How a module is made a guest. */
 export interface GuestOptions {
   /** What the module imports, without the functions of an allocator that it imports. */
-  imports?: WebAssembly.Imports;
+  imports?: WebAssembly.Imports | undefined;
   /**
    * `"imports"`: the module imports an allocator, which is served by the current region. `"watch"`: it has one of its own, which
    * goes on to serve it, below layers that look on. `"replace"`: it has one, in place of which it is served by the current
    * region. Default: `"imports"` if it imports `malloc`, else `"watch"`.
    */
-  allocator?: Mode;
+  allocator?: Mode | undefined;
   /** Where functions of the allocator are that have no such names: exports, names of the name section, or indices. */
-  names?: Names;
+  names?: Names | undefined;
   /**
    * What serves the guest where no region on its heap is entered, over the layer that would: its own allocator if it is watched,
    * else pages of its memory with `coalesce` and lists of free blocks over them. Default: that layer.
    */
-  stack?: (bottom: AnyLayer) => AnyLayer;
+  stack?: ((bottom: AnyLayer) => AnyLayer) | undefined;
   /** What the guest is called in reports. Default: "guest". */
-  name?: string;
+  name?: string | undefined;
   /** First address in bytes behind its data and stack, if the module does not say. Only where it imports its allocator. */
-  heapBase?: number;
+  heapBase?: number | undefined;
   /** Its memory, if it imports several. */
-  memory?: WebAssembly.Memory;
+  memory?: WebAssembly.Memory | undefined;
   /** What is known of where its functions come from. */
-  symbols?: Symbols;
+  symbols?: Symbols | undefined;
   /** Parts of URLs of JavaScript that belongs to it, whose calls come behind the user's in reports. */
-  glue?: readonly string[];
+  glue?: readonly string[] | undefined;
 }
 
 const OPTIONS = ["imports", "allocator", "names", "stack", "name", "heapBase", "memory", "symbols", "glue"];
@@ -83,7 +84,7 @@ export interface Interposed {
 export function interpose(source: BufferSource, options: GuestOptions = {}): Interposed {
   const { names = {}, name = "guest", symbols, glue } = checked(options);
   const module = parseModule(bytesOf(source)), entries = findEntries(module, names);
-  const mode = options.allocator ?? (entries.found.has("malloc") || entries.imported.size === 0 ? "watch" : "imports");
+  const mode = options.allocator ?? (entries.found.has("malloc") || !importsAllocator(module) ? "watch" : "imports");
   assertCan(module, entries, mode);
 
   const switches = mode === "imports" ? [] : switchesOf(entries);
@@ -117,7 +118,7 @@ export function interpose(source: BufferSource, options: GuestOptions = {}): Int
     moved: rewritten.moved,
     imports: (own = options.imports ?? {}) => {
       if (mode !== "imports") return own;
-      const supply = new Supply(name, module, own);
+      const supply = new Supply(name, module, own, options.memory ?? importedMemory(module, own));
       given.set(supply.imports, supply);
       return supply.imports;
     },
@@ -131,7 +132,8 @@ export function interpose(source: BufferSource, options: GuestOptions = {}): Int
   };
 }
 
-function checked(options: GuestOptions): GuestOptions {
+/** The options, or an error that says what is wrong with them. */
+export function checked(options: GuestOptions): GuestOptions {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot make a guest: expected options, got ${show(options)}`);
   }
@@ -155,15 +157,25 @@ function checked(options: GuestOptions): GuestOptions {
   return options;
 }
 
+/** The memory that a module imports, if it is there. */
+function importedMemory(module: WasmModule, imports: WebAssembly.Imports): WebAssembly.Memory | undefined {
+  const one = module.imports.find(({ kind }) => kind === "memory"), memory = one && imports[one.module]?.[one.name];
+  return memory instanceof WebAssembly.Memory ? memory : undefined;
+}
+
+function importsAllocator({ imports }: WasmModule): boolean {
+  return imports.some(({ kind, name }) => kind === "func" && isAllocatorImport(name));
+}
+
 /** Throws unless the allocator of a module can be dealt with in that way. */
 function assertCan(module: WasmModule, entries: Entries, mode: Mode): void {
-  const { found, imported, problems } = entries, why = problems.length > 0 ? `: ${problems.join("; ")}` : "";
+  const { found, problems } = entries, why = problems.length > 0 ? `: ${problems.join("; ")}` : "";
   const refuse = (message: string): never => {
     throw new WasmError(`Cannot ${mode === "imports" ? "serve" : mode} the allocator of the module: ${message}`, 0);
   };
   if (module.memories.some(({ wide }) => wide)) refuse("addresses of 64 bits are not supported");
   if (mode === "imports") {
-    if (imported.size === 0 && module.imports.every(({ kind }) => kind !== "func")) refuse(`it imports none${why}`);
+    if (!importsAllocator(module)) refuse(`it imports none${why}`);
     return;
   }
   for (const name of ["malloc", "free"] as const) {

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type Entries, type EntryName, fits } from "./entries.ts";
+import type { Entries, EntryName } from "./entries.ts";
+import { fits } from "./spellings.ts";
 import type { CallGraph } from "./wasm/call_graph.ts";
 import type { WasmModule } from "./wasm/module.ts";
 import type { Profile } from "./wasm/profile.ts";

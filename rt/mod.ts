@@ -10,7 +10,17 @@ export { type GuestOptions, interpose, type Interposed, type Mode } from "./inte
 export { type Front, front } from "./front.ts";
 export { type Original, original } from "./original.ts";
 export type { Entries, Entry, EntryName, How, Language, Names, Other } from "./entries.ts";
-export { namesFromGlue } from "./glue.ts";
-export { formatInspection, inspect, type Inspection } from "./inspect.ts";
+export { exportsFromGlue, namesFromGlue } from "./glue.ts";
+export {
+  formatInspection,
+  type HeapBase,
+  type Hidden,
+  type ImportedEntry,
+  inspect,
+  type Inspection,
+  type MemoryInfo,
+  type Verdict,
+} from "./inspect.ts";
+export type { Export, Import, Kind } from "./wasm/module.ts";
 export type { FunctionNames, Symbols } from "./symbols.ts";
 export { WasmError } from "./wasm/bytes.ts";

@@ -5,6 +5,8 @@
  * @module
  */
 
+import type { FuncType } from "./wasm/module.ts";
+
 /** A function of C's allocator. */
 export type EntryName =
   | "malloc"
@@ -45,6 +47,13 @@ export const ENTRY_NAMES: readonly EntryName[] = Object.keys(SIGNATURES) as Entr
 export function signatureOf(name: EntryName): string {
   const { params, results } = SIGNATURES[name];
   return `${name}${wasmSignature(Array(params).fill("i32"), Array(results).fill("i32"))}`;
+}
+
+/** Whether a function of this type can be that entry. */
+export function fits(name: EntryName, type: FuncType | undefined): boolean {
+  const { params, results } = SIGNATURES[name];
+  return type !== undefined && type.params.length === params && type.results.length === results &&
+    [...type.params, ...type.results].every((t) => t === "i32");
 }
 
 /** A type of function, as in "(i32, i32) -> i32". */

@@ -24,12 +24,18 @@ const ENTRIES: readonly Entry[] = NAMES.map((name) => {
   return { name, type: { params: Array(params).fill("i32"), results: Array(results).fill("i32") } };
 });
 
-/** An allocator over a memory; undefined if there can be none: if the memory is shared between threads. */
+/** The allocator over a memory, one for each; undefined if there can be none: if the memory is shared between threads. */
 export function standIn(memory: WebAssembly.Memory): Switchboard | undefined {
   if (!graftable() || !(memory.buffer instanceof ArrayBuffer)) return undefined;
-  over ??= moduleOf(true);
-  return new Switchboard(new Instance(over, { region: { memory } }), ENTRIES);
+  let board = boards.get(memory);
+  if (board === undefined) {
+    over ??= moduleOf(true);
+    boards.set(memory, board = new Switchboard(new Instance(over, { region: { memory } }), ENTRIES));
+  }
+  return board;
 }
+
+const boards: WeakMap<WebAssembly.Memory, Switchboard> = new WeakMap();
 
 /** Functions that call those of another, once it is connected: for a module whose memory is not there yet. */
 export function forwarders(): Switchboard {

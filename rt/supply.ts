@@ -9,7 +9,7 @@ import { allocatorImports } from "./allocator_imports.ts";
 import type { Blocks } from "./blocks.ts";
 import { cFunctions } from "./c_functions.ts";
 import type { EntryName } from "./spellings.ts";
-import { forwarders } from "./stand_in.ts";
+import { forwarders, standIn } from "./stand_in.ts";
 import type { Switchboard } from "./switchboard.ts";
 import { graftable } from "./switches.ts";
 import type { WasmModule } from "./wasm/module.ts";
@@ -28,18 +28,22 @@ const SAME: Readonly<Record<string, EntryName>> = {
 export class Supply {
   /** What to instantiate it with. */
   readonly imports: WebAssembly.Imports;
-  /** Functions of WebAssembly that it calls until, and after, those are there that serve. */
+  /** Functions of WebAssembly that it calls in place of those over its memory, while that is not there. */
   readonly #forwarders: Switchboard | undefined;
   readonly #later: Later;
 
-  /** For an instance of a module, which imports these besides. */
-  constructor(name: string, module: WasmModule, own: WebAssembly.Imports) {
+  /**
+   * For an instance of a module, which imports these besides.
+   *
+   * @param memory The memory that it will have, if that is known
+   */
+  constructor(name: string, module: WasmModule, own: WebAssembly.Imports, memory: WebAssembly.Memory | undefined) {
     this.#later = new Later(name);
-    if (graftable()) {
-      this.#forwarders = forwarders();
-      this.#forwarders.serve({ ...cFunctions(this.#later) });
-    }
-    const quick = this.#forwarders?.switches ?? {};
+    const direct = memory === undefined ? undefined : standIn(memory);
+    if (direct === undefined && graftable()) this.#forwarders = forwarders();
+    const board = direct ?? this.#forwarders;
+    if (board !== undefined && !board.served) board.serve({ ...cFunctions(this.#later) });
+    const quick = board?.switches ?? {};
     const imports: WebAssembly.Imports = { ...own };
     for (const [from, functions] of Object.entries(allocatorImports(module, this.#later))) {
       const all: WebAssembly.ModuleImports = { ...own[from] };

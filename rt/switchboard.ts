@@ -27,6 +27,8 @@ export interface Entry {
 export class Switchboard {
   readonly #exports: Readonly<Record<string, unknown>>;
   readonly #entries: readonly Entry[];
+  /** Whether an adapter does what the switches do not. */
+  served = false;
 
   /** Those of an instance that has been rewritten with a switch in front of each of these functions. */
   constructor({ exports }: WebAssembly.Instance, entries: readonly Entry[]) {
@@ -98,6 +100,7 @@ export function functionsOf(adapter: Adapter): Record<EntryName, (...args: numbe
     },
     realloc: (p, size) => {
       if (adapter.inside) return realloc!(p, size);
+      if (p === 0) return adapter.late(size >>> 0) || c.malloc(size);
       return adapter.isOriginal(p >>> 0) ? adapter.reallocate(p >>> 0, size >>> 0) : c.realloc(p, size);
     },
   };

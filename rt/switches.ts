@@ -51,14 +51,35 @@ export type Controls = Readonly<
 >;
 
 let several: boolean | undefined;
+let grafting = true;
 
 /** Whether the engine knows modules with several memories, which such code needs. */
 export function graftable(): boolean {
-  return several ??= WebAssembly.validate(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 5, 2, 0, 0, 0, 0));
+  several ??= WebAssembly.validate(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 5, 2, 0, 0, 0, 0));
+  return several && grafting;
+}
+
+/** Turns such code off or on for the guests made from now on, and returns what it was: off, all are as in an older engine. */
+export function graft(on: boolean): boolean {
+  const before = grafting;
+  grafting = on;
+  return before;
 }
 
 /** Code of a switch. */
 export type Body = (scope: Scope) => Writer;
+
+/** Clears what malloc gives. */
+function calloc(element: number): Body {
+  return body(`(func (param $count i32) (param $size i32) (result i32) (local $p i32) (local $n i32)
+    (if (i32.or
+        (i32.ge_u (i32.or (local.get $count) (local.get $size)) (i32.const 0xffff)) ;; else the product has 32 bits
+        (i32.ge_u (local.tee $n (i32.mul (local.get $count) (local.get $size))) (global.get $limit)))
+      (then (return (call_indirect (type $calloc) (local.get $count) (local.get $size) (i32.const ${element})))))
+    (local.set $p (call $malloc (local.get $n)))
+    (if (local.get $p) (then (memory.fill (local.get $p) (i32.const 0) (local.get $n))))
+    (local.get $p))`);
+}
 
 /** The code in front of each entry point of an allocator that is watched, by its name. `element`: its place in the table. */
 export const watching = {
@@ -79,6 +100,45 @@ export const watching = {
       ${lookUp(3, element)}
       ${countOut}
       (call $original.free (local.get $p)))`),
+  calloc: (element: number): Body => calloc(element),
+  /**
+   * What the original calls of its malloc and free is counted there, which the ledger shows. What is behind the end of that,
+   * is left in `pending`.
+   */
+  realloc: (element: number): Body =>
+    body(`(func (param $p i32) (param $n i32) (result i32)
+        (local $g i32) (local $word i32) (local $bytes i32) (local $q i32) (local $h i32) (local $live i32)
+      (if (i32.eqz (local.get $p)) (then (return (call $malloc (local.get $n)))))
+      (block $leave
+        (br_if $leave (i32.ge_u (i32.sub (local.get $n) (i32.const 1)) (i32.sub (global.get $limit) (i32.const 1))))
+        (br_if $leave (i32.ge_u (local.tee $g (i32.rotr (local.get $p) (i32.const 3))) (global.get $cover)))
+        (local.set $g (i32.shl (local.get $g) (i32.const 2)))
+        (local.set $word (i32.load offset=${TABLE} (local.get $g)))
+        (br_if $leave (i32.ne (i32.and (local.get $word) (i32.const 0xff)) (global.get $slot)))
+        (local.set $q (call $original.realloc (local.get $p) (local.get $n)))
+        (if (i32.eqz (local.get $q)) (then (return (i32.const 0))))
+        (if (i32.eq (local.get $p) (local.get $q)) (then
+          (local.set $bytes (i32.shr_u (local.get $word) (i32.const 8)))
+          ${enter("(local.get $g)")}
+          ${countResize}
+          (return (local.get $p))))
+        (if (i32.load offset=${TABLE} (local.get $g)) (then
+          (i32.store offset=${TABLE} (local.get $g) (i32.const 0))
+          ${countOut}))
+        (local.set $h (i32.rotr (local.get $q) (i32.const 3)))
+        (if (i32.ge_u (local.get $h) (global.get $cover)) (then
+          (global.set $pending (local.get $q))
+          (return (call_indirect (type $realloc) (i32.const 0) (local.get $n) (i32.const ${element})))))
+        (local.set $h (i32.shl (local.get $h) (i32.const 2)))
+        (local.set $word (i32.load offset=${TABLE} (local.get $h)))
+        ${enter("(local.get $h)")}
+        (if (local.get $word)
+          (then
+            (local.set $bytes (i32.shr_u (local.get $word) (i32.const 8)))
+            ${countResize})
+          (else ${countIn}))
+        (return (local.get $q)))
+      ${leaveRealloc(element)})`),
 };
 
 /** The code in front of each entry point of an allocator that is replaced. */
@@ -110,15 +170,7 @@ export const replacing = {
       (i32.store offset=${OFFSET.classes} (local.get $class) (local.get $p))
       (if (i32.lt_u (global.get $live) (i32.load offset=${OFFSET.floor} (global.get $area)))
         (then (call_indirect (type $free) (i32.const 0) (i32.const ${element})))))`),
-  calloc: (element: number): Body =>
-    body(`(func (param $count i32) (param $size i32) (result i32) (local $p i32) (local $n i32)
-      (if (i32.or
-          (i32.ge_u (i32.or (local.get $count) (local.get $size)) (i32.const 0xffff)) ;; else the product has 32 bits
-          (i32.ge_u (local.tee $n (i32.mul (local.get $count) (local.get $size))) (global.get $limit)))
-        (then (return (call_indirect (type $calloc) (local.get $count) (local.get $size) (i32.const ${element})))))
-      (local.set $p (call $malloc (local.get $n)))
-      (if (local.get $p) (then (memory.fill (local.get $p) (i32.const 0) (local.get $n))))
-      (local.get $p))`),
+  calloc: (element: number): Body => calloc(element),
   realloc: (element: number): Body =>
     body(
       `(func (param $p i32) (param $n i32) (result i32)

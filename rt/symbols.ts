@@ -27,6 +27,8 @@ export interface Symbols {
    * before the names that the module has.
    */
   readonly functions?: FunctionNames;
+  /** What functions are called that are exported under short names, by these: `exportsFromGlue` finds that out. */
+  readonly exports?: Readonly<Record<string, string>>;
   /** A source map, as text or parsed. Node 20.16, Deno and Bun can read it. */
   readonly sourceMap?: string | object;
   /**
@@ -54,12 +56,15 @@ export interface ModuleSymbols {
  */
 export function symbolsOf(module: WasmModule, given: Symbols | undefined, name: string): ModuleSymbols {
   assertOptions("read symbols", given ?? {});
-  const { functions, sourceMap, at } = given ?? {};
+  const { functions, exports = {}, sourceMap, at } = given ?? {};
+  assertOptions("read symbols", exports);
   if (at !== undefined) assertFunction("read symbols", "at", at);
   const names = functions === undefined ? undefined : readFunctionNames(functions);
   const source = sourceMap === undefined ? undefined : readSourceMap(sourceMap);
   const { functionNames, importedFunctions, bodies } = module;
-  const exported = new Map(module.exports.flatMap((e) => e.kind === "func" ? [[e.index, e.name]] : []));
+  const exported = new Map(
+    module.exports.flatMap((e) => e.kind === "func" ? [[e.index, exports[e.name] ?? e.name]] : []),
+  );
 
   return {
     name,

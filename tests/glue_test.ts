@@ -1,5 +1,4 @@
 import { namesFromGlue } from "../rt/glue.ts";
-import { parseModule } from "../rt/wasm/module.ts";
 import { assertEquals, assertThrows } from "./assert.ts";
 import { npmFile, npmUrl } from "./npm_files.ts";
 import { program } from "./wasm_program.ts";
@@ -54,9 +53,9 @@ Deno.test("glue: the name in C comes before that of an allocator, the first befo
 
 Deno.test("glue: with the module, only what it exports and fits is taken", () => {
   const text = "(func (param $n i32) (result i32) (local.get $n))", two = "(func (param $a i32) (param $n i32))";
-  const module = parseModule(program({
+  const module = program({
     functions: { a: { text, exports: ["a"] }, b: { text: two, exports: ["b"] } },
-  }));
+  });
   assertEquals(namesFromGlue("k._malloc=c.b;k._malloc=c.z;k._malloc=c.a;k._free=c.b", module), { malloc: "a" });
 });
 
@@ -94,6 +93,6 @@ for (const [file, names] of Object.entries(REAL)) {
     assertEquals(namesFromGlue(js), names);
     if (Object.keys(names).length === 0) return;
     const wasm = file.replace(/\.m?js$/, ".wasm");
-    assertEquals(namesFromGlue(js, parseModule(await npmFile(wasm))), names);
+    assertEquals(namesFromGlue(js, await npmFile(wasm)), names);
   });
 }

@@ -3,7 +3,8 @@ import { formatInspection, inspect } from "../rt/inspect.ts";
 import { WasmError } from "../rt/wasm/bytes.ts";
 import { assert, assertEquals, assertThrows } from "./assert.ts";
 import { npmFile } from "./npm_files.ts";
-import { type Bytes, list, section, sized } from "./wasm_kit.ts";
+import { type Bytes, list, section } from "./wasm_kit.ts";
+import { Chance, mutated } from "./wasm_mutations.ts";
 import { program } from "./wasm_program.ts";
 
 const guest = (name: string) => Deno.readFile(new URL(`guests/${name}.wasm`, import.meta.url));
@@ -154,7 +155,7 @@ Deno.test("inspect: bad input is refused", () => {
 Deno.test("inspect: code that no engine takes is refused", () => {
   const bytes = program({ functions: { f: { text: "(func (nop) (nop))" } } });
   bytes[bytes.lastIndexOf(0x01)] = 0x27;
-  assertThrows(() => inspect(bytes), WasmError, "Cannot read the code: unknown instruction 0x27");
+  assertThrows(() => inspect(bytes), WasmError, "Cannot read the module: there is no instruction 0x27");
 });
 
 const READABLE: Record<string, string> = {
@@ -244,7 +245,7 @@ Deno.test("inspect: a module that is damaged is refused, or looked into", async 
   const sources = [await guest("own_hidden"), await guest("own_command"), await guest("assembly")];
   let refused = 0;
   for (let seed = 1; seed <= 300; seed++) {
-    const bytes = mutation(sources, seed);
+    const bytes = mutated(new Chance(seed), sources);
     try {
       formatInspection(inspect(bytes));
     } catch (e) {

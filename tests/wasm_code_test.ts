@@ -161,24 +161,24 @@ Deno.test("wasm/code: what cannot be read is refused", () => {
     assertRefuses(() => walk(b, 0, b.length, () => {}), message, b.length);
   };
   for (const op of [0x16, 0x1d, 0x27, 0xc5, 0xd7, 0xfa, 0xff]) {
-    refuses(`unknown instruction 0x${op.toString(16)}`, 0, op, END);
+    refuses(`there is no instruction 0x${op.toString(16)}`, 0, op, END);
   }
   for (const [prefix, n] of [[0xfb, 31], [0xfc, 18], [0xfd, 0x114], [0xfe, 4], [0xfe, 0x4f]]) {
-    refuses(`unknown instruction 0x${prefix.toString(16)} ${n}`, 0, prefix, bytes().u32(n), END);
+    refuses(`there is no instruction 0x${prefix.toString(16)} ${n}`, 0, prefix, bytes().u32(n), END);
   }
-  refuses("unknown instruction 0xfc 65536", 0, 0xfc, bytes().u32(65536), END);
+  refuses("there is no instruction 0xfc 65536", 0, 0xfc, bytes().u32(65536), END);
   refuses("ends too early", 0);
   refuses("ends too early", 0, 0x41);
   refuses("ends too early", 0, 0x44, 0, END);
   refuses("ends too early", 0, 0x02, 0x40, END);
-  refuses("ends too early", 0, 0x0e, 0xff, 0xff, 0xff, 0xff, 0x0f, END);
-  refuses("code behind the end", 0, END, END);
+  refuses("labels do not fit into what is left", 0, 0x0e, 0xff, 0xff, 0xff, 0xff, 0x0f, END);
+  refuses("there is code behind the end", 0, END, END);
   refuses("an integer is too long", 0, 0x41, ...Array(5).fill(0x80), 0, END);
   refuses("an integer is too long", 0, 0x10, ...Array(5).fill(0x80), 0, END);
   refuses("an integer is too long", 0, 0x42, ...Array(10).fill(0x80), 0, END);
   refuses("an integer is too long", 0, 0x28, 2, ...Array(10).fill(0x80), 0, END);
-  refuses("unknown type", 1, 1, 0x20, END);
-  refuses("unknown kind of catch", 0, 0x1f, 0x40, 1, 4, 0, END, END);
+  refuses("there is no type 0x20", 1, 1, 0x20, END);
+  refuses("there is no catch of kind 4", 0, 0x1f, 0x40, 1, 4, 0, END, END);
 });
 
 const REAL = [

@@ -121,6 +121,7 @@ Deno.test("wasm_module: constants are calculated as far as they are integers", (
     7,
   ]);
   assertEquals(dataEnd, 55 + 1000 + "at 1055".length);
+  assertEquals(parseModule(MODULES["structs and arrays"]).globals.map(({ value }) => value), [...new Array(8), 7]);
   assertEquals(parseModule(MODULES["a memory and tables of 64-bit addresses"]).dataEnd, 4099);
   assertEquals(parseModule(MODULES["several memories"]).dataEnd, 21);
 });
@@ -130,6 +131,29 @@ Deno.test("wasm_module: functions of all types of values", () => {
   const all = ["i32", "i64", "f32", "f64", "v128", "funcref", "externref"];
   assertEquals(types[1], { params: all, results: all.toReversed() });
   assertEquals(parseModule(MODULES["typed references"]).types[1], { params: ["ref", "ref", "ref"], results: ["ref"] });
+});
+
+Deno.test("wasm_module: a type is known if an engine knows it", () => {
+  for (let code = 0; code < 0x100; code++) {
+    if (code === 0x63 || code === 0x64) continue; // of which there is more
+    const isIndex = code < 0x40 || code >= 0x80; // of a type of the module's own: that is for engines to look up
+    for (const t of isIndex ? [[code]] : [[code], [0x63, code]]) {
+      const bytes = binary(section("type", list(type([t], []))));
+      if (WebAssembly.validate(bytes)) parseModule(bytes);
+      else assertRefuses(() => parseModule(bytes), "");
+    }
+  }
+});
+
+Deno.test("wasm_module: a byte order mark is a part of a name", () => {
+  const { sections } = parseModule(MODULES["custom sections everywhere"]);
+  assertEquals(sections.filter(({ id }) => id === 0).map(({ name }) => name), [
+    "first",
+    "",
+    "\ufeffname",
+    "name",
+    "name",
+  ]);
 });
 
 Deno.test("wasm_module: of types that belong together each has its index", () => {
@@ -148,7 +172,11 @@ Deno.test("wasm_module: a section of names that is broken costs names only", () 
   assertEquals(names(1, sized(list([0, "f"]))), [[0, "f"]]);
   assertEquals(names(1, sized(list([0, "\ufefff"]))), [[0, "\ufefff"]], "a byte order mark is a part of a name");
   assertEquals(names(1, sized(list([0, "\u00e9".repeat(99)]))), [[0, "\u00e9".repeat(99)]]);
-  assertEquals(names(1, sized(list([0, "f"], [1, 1, 0xff], [2, "g"]))), [[0, "f"], [1, "\ufffd"], [2, "g"]], "what is no UTF-8");
+  assertEquals(
+    names(1, sized(list([0, "f"], [1, 1, 0xff], [2, "g"]))),
+    [[0, "f"], [1, "\ufffd"], [2, "g"]],
+    "what is no UTF-8",
+  );
   assertEquals(names(1, sized(9, [0, "f"])), [], "a number that is too great");
   assertEquals(names(1, sized(list([0, "f"])), 1, 99), [[0, "f"]], "a part that is too long");
   assertEquals(names(1, sized(3, [0, "f"], 0x80, 0x80)), [], "more than fit in");
@@ -296,6 +324,8 @@ Deno.test("wasm_module: a writer is as long as what it has, and knows what is fr
   assertEquals([...w.bytes()], [1, 8, 7, 6, 5, 5, 2, 97, 98, 7, 6]);
   assertEquals(w.length, 11);
   assertEquals(w.copies(from), [{ at: 1, from: 0, length: 4 }, { at: 9, from: 1, length: 2 }]);
+  const parts = new Writer().piece(from.subarray(0, 1)).piece(from.subarray(2, 3)).byte(0).piece(from.subarray(3, 4));
+  assertEquals(parts.copies(from).map((copy) => copy.length), [1, 1, 1], "with something between them");
   const long = new Writer();
   for (let i = 0; i < 1000; i++) long.byte(i & 0xff);
   assertEquals([...long.bytes()], Array.from({ length: 1000 }, (_, i) => i & 0xff));

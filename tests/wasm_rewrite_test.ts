@@ -295,6 +295,9 @@ Deno.test("wasm_rewrite: each byte of a body is where it was", () => {
       assertEquals(rewritten.moved(at), expected, `${at}`);
     }
   }
+  const places = Array.from(rewritten.bytes, (_, at) => rewritten.moved(at)), old = places.filter((at) => at >= 0);
+  assertEquals(new Set(old).size, old.length, "a byte that was there once is there once");
+  assertEquals(rewritten.bytes.filter((_, at) => places[at] >= 0), Uint8Array.from(old, (at) => bytes[at]));
   for (const at of [-1, NaN, rewritten.bytes.length, 2 ** 40]) assertEquals(rewritten.moved(at), -1);
 });
 

@@ -149,7 +149,7 @@ export const works: Readonly<Record<string, Work>> = {
     op: "parse",
     ops: 1,
     few: 1,
-    samples: 5,
+    samples: 10,
     modes: ["replace", "watch"],
     load: parsing,
   },

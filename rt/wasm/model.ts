@@ -44,6 +44,7 @@ export interface WasmModule {
   readonly sections: readonly Section[];
   /** By index; undefined for one that is no type of a function. */
   readonly types: readonly (FuncType | undefined)[];
+  /** In the order of the file. */
   readonly imports: readonly Import[];
   /** Indices of the types of all functions, those imported first. */
   readonly functions: readonly number[];
@@ -55,6 +56,7 @@ export interface WasmModule {
   readonly memories: readonly Limits[];
   /** All globals, those imported first. */
   readonly globals: readonly Global[];
+  /** In the order of the file. */
   readonly exports: readonly Export[];
   /** Where the contents of functions that are not imported lie: `[start, end]` of each, with its locals. */
   readonly bodies: readonly (readonly [start: number, end: number])[];

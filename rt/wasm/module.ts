@@ -70,14 +70,14 @@ class Draft {
   dataEnd = 0;
   /** How many there are of each kind. */
   readonly counts: Record<Kind, number> = { func: 0, table: 0, memory: 0, global: 0, tag: 0 };
-  /** What globals are that cannot change. */
+  /** What globals start with: those that can change are in no constant. */
   readonly #constants: Constant[] = [];
 
   constant = (r: Reader): Constant => readConstant(r, (index) => this.#constants[index]);
 
   global(type: string, mutable: boolean, value?: Constant): void {
     this.globals.push({ type, mutable, value: typeof value === "number" ? value : undefined });
-    this.#constants.push(mutable ? undefined : value);
+    this.#constants.push(value);
     this.counts.global++;
   }
 

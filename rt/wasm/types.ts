@@ -38,7 +38,7 @@ const VALUES: Readonly<Record<number, string>> = {
   0x69: "exnref",
 };
 
-const FIRST_HEAP_TYPE = 0x68, LAST_HEAP_TYPE = 0x75; // those that are a single byte
+const FIRST_HEAP_TYPE = 0x69, LAST_HEAP_TYPE = 0x74; // those that are a single byte
 
 const FUNC = 0x60, STRUCT = 0x5f, ARRAY = 0x5e, SUB = 0x50, SUB_FINAL = 0x4f, GROUP = 0x4e;
 const REF = 0x64, REF_NULL = 0x63, I8 = 0x78, I16 = 0x77;
