@@ -209,11 +209,11 @@ export class Allocator<in out S = unknown, in C extends Capability | "get" = any
     if (outside === undefined) keep(this); // the ground region, which is there before anybody asks for owners
   }
 
-  /** @internal What serves the blocks of another heap, made when it is first asked for. */
-  _companionOn(heap: Heap, outside: () => AnyAllocator): AnyAllocator {
+  /** @internal What serves the blocks of another heap. If it is not there, it is made where `outside` is given. */
+  _companionOn(heap: Heap, outside: (() => AnyAllocator) | undefined): AnyAllocator | undefined {
     this.#companions ??= new Map();
     let a = this.#companions.get(heap);
-    if (a === undefined) {
+    if (a === undefined && outside !== undefined) {
       const outer = outside();
       this.#companions.set(heap, a = new Allocator(this._escort!(outer)) as AnyAllocator);
       a._accompanies = true;

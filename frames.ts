@@ -56,12 +56,15 @@ function frameOf(name: string, place: string): Frame {
   };
 }
 
+/** A file of a package where Deno keeps it, by the name and the version of the package. */
+const CACHED = /^file:\/\/\/.*\/npm\/[^/]+\/((?:@[^/]+\/)?[^/]+)\/(\d+\.[^/]+)\//;
+
 /**
  * A call in a line, as engines write it: `parse (file:///parser.ts:42:18)`, `f (wasm://wasm/12ab34cd:0x1a2)`; in a guest,
- * `f (sql-wasm:0x1a2)`, or `f (../src/main.c:170:3)` if its source is known.
+ * `f (sql-wasm:0x1a2)`, or `f (../src/main.c:170:3)` if its source is known. Of packages off npm, files are `npm:sql.js@1.16.0/dist/sql-wasm.js`.
  */
 export function formatFrame({ name, file, line, column }: Frame): string {
-  const place = file + (line > 0 ? `:${line}:${column}` : column > 0 ? `:0x${column.toString(16)}` : "");
+  const place = file.replace(CACHED, "npm:$1@$2/") + (line > 0 ? `:${line}:${column}` : column > 0 ? `:0x${column.toString(16)}` : "");
   return name === "" ? place : place === "" ? name : `${name} (${place})`;
 }
 
@@ -82,7 +85,7 @@ export function fewer(frames: readonly Frame[], most: number): readonly Frame[] 
 }
 
 /** Of the calls in a guest, those at the inner and at the outer end that are shown where not all are. */
-const INNER = 3, OUTER = 3;
+const INNER = 2, OUTER = 2;
 
 /** Calls for people, in lines: at most `most` of JavaScript, then what they had called in guests, a line for each of these. */
 export function formatFrames(frames: readonly Frame[], most: number = Infinity): string[] {

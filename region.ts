@@ -325,17 +325,26 @@ export function topHeap(): Heap {
  * @internal
  */
 export function topOn(heap: Heap, ground: AnyAllocator): AnyAllocator {
-  return servingOn(heap, top(), ground);
+  return servingOn(heap, top(), ground, true)!;
 }
 
-function servingOn(heap: Heap, region: AnyAllocator | undefined, ground: AnyAllocator): AnyAllocator {
+/** The same, or undefined if it is one that accompanies a region and has not been asked for yet. @internal */
+export function servedOn(heap: Heap, ground: AnyAllocator): AnyAllocator | undefined {
+  return servingOn(heap, top(), ground, false);
+}
+
+function servingOn(
+  heap: Heap,
+  region: AnyAllocator | undefined,
+  ground: AnyAllocator,
+  make: boolean,
+): AnyAllocator | undefined {
   for (let a = region; a !== undefined; a = a._outside) {
     if (a.closed) continue;
     if (a.layer.heap === heap) return a;
-    if (a._escort !== undefined) {
-      const outside = a._outside;
-      return a._companionOn(heap, () => servingOn(heap, outside, ground));
-    }
+    if (a._escort === undefined) continue;
+    const outside = a._outside;
+    return a._companionOn(heap, make ? () => servingOn(heap, outside, ground, true)! : undefined);
   }
   return ground;
 }

@@ -9,9 +9,11 @@
  */
 
 import { Allocator, type AnyAllocator } from "../allocator.ts";
+import { ADDRESS_SPACE } from "../errors.ts";
 import type { Gauge } from "../gauge.ts";
 import type { Heap, Ptr } from "../heap.ts";
 import type { AnyLayer } from "../layer.ts";
+import { ForeignFreeError } from "../memory_errors.ts";
 import { isAmbient, onSwitch, servedOn, top, topOn } from "../region.ts";
 import { Area } from "./area.ts";
 import type { Blocks } from "./blocks.ts";
@@ -28,6 +30,14 @@ export interface Native {
   readonly area: Area;
   /** What it had counted when it was closed. */
   figures: Gauge | undefined;
+}
+
+/** A layer that has such states. */
+interface NativeLayer {
+  /** Whether the guest's own code knows it. */
+  readonly known: boolean;
+  /** Makes room in what a state keeps. */
+  readonly tidy: ((s: Native) => void) | undefined;
 }
 
 /** A block that its stack cannot align as it has been asked for: it lies in a larger one. */
@@ -56,13 +66,26 @@ export class Adapter implements Blocks {
   /** Whether its own allocator serves it, below whatever else. */
   readonly #watched: boolean;
   readonly #slots: Slots;
-  /** Functions of the layers that the guest's own code knows: `get`, and what makes room in what a state keeps. */
-  readonly #natives: WeakMap<AnyLayer["get"], ((s: Native) => void) | undefined> = new WeakMap();
+  /** What is native, by its `get`. */
+  readonly #natives: WeakMap<AnyLayer["get"], NativeLayer> = new WeakMap();
   /** What of its own allocator's memory is handed out by others. */
   readonly #ranges: [start: Ptr, end: Ptr][] = [];
   /** Where lists of the guest's own code may have blocks: up to there. */
   #reached: Ptr = 0;
   readonly #larger: Map<Ptr, Larger> = new Map();
+  /** Bytes that the guest asks for now. */
+  #asked = 0;
+  /** Blocks that lie 8 bytes behind the start of its own allocator's, and that. */
+  readonly #shifted: Map<Ptr, Ptr> = new Map();
+  /** What has been cut out of the block that is being freed. */
+  #instead: Ptr = 0;
+  /** The allocator that was asked for its slot last. */
+  #recent: AnyAllocator | undefined;
+  #recentSlot = 0;
+  /** Functions of its own allocator that call others of it. */
+  readonly #nested: ReadonlySet<string>;
+  /** Where blocks can be of before it was served. */
+  readonly #older: readonly [start: Ptr, end: Ptr];
   #ground: AnyAllocator | undefined;
   /** What serves now, or undefined while that has to be looked up at each call. */
   #current: AnyAllocator | undefined;
@@ -73,7 +96,12 @@ export class Adapter implements Blocks {
   /** Whether the guest's own allocator is at work, whose calls of itself are its own affair. */
   #inside = false;
 
-  /** An adapter for a memory. `watched`: its own allocator serves, below whatever else. */
+  /**
+   * An adapter for a memory.
+   *
+   * @param watched Whether its own allocator serves, below whatever else
+   * @param about Which functions of that call others of it, and where the data of the guest ends
+   */
   constructor(
     name: string,
     heap: Heap,
@@ -82,6 +110,7 @@ export class Adapter implements Blocks {
     ledger: Ledger,
     controls: Controls | undefined,
     watched: boolean,
+    { nested, dataEnd }: { nested: ReadonlySet<string>; dataEnd: Ptr },
   ) {
     this.name = name;
     this.heap = heap;
@@ -90,6 +119,8 @@ export class Adapter implements Blocks {
     this.#memory = memory;
     this.#controls = controls;
     this.#watched = watched;
+    this.#nested = nested;
+    this.#older = [dataEnd, memory.buffer.byteLength];
     this.#slots = new Slots(name, ledger);
     adapterOf.set(heap, this);
     ledger.reach(memory.buffer.byteLength);
@@ -103,9 +134,22 @@ export class Adapter implements Blocks {
   /** Begins to serve. */
   start(ground: AnyAllocator): void {
     this.#ground = ground;
+    this.#claim(ground); // as it has blocks whenever there are too many others
     adapters.add(new WeakRef(this));
     onSwitch(syncAll);
     this.sync();
+  }
+
+  /** Closes what serves where no region is current. What is watched goes on, with `bottom` alone. */
+  end(bottom: AnyLayer, close: () => void): void {
+    if (this.#watched) {
+      const a: AnyAllocator = new Allocator(bottom);
+      a._enter(undefined);
+      this.#claim(a);
+      this.#ground = a;
+      this.sync();
+    }
+    close();
   }
 
   /** Takes note of what serves now. Never throws, as it is called in the middle of entering and leaving. */
@@ -113,7 +157,7 @@ export class Adapter implements Blocks {
     const a = isAmbient() ? undefined : servedOn(this.heap, this.ground);
     if (a === this.#current && a !== undefined) return;
     this.#current = a;
-    this.#native = a !== undefined && this.#natives.has(a._get) ? this.#claim(a) : 0;
+    this.#native = a !== undefined && this.#natives.get(a._get)?.known ? this.#claim(a) : 0;
     this.#steer();
   }
 
@@ -134,7 +178,7 @@ export class Adapter implements Blocks {
     ledger.delete(p);
     if (larger !== undefined) this.#larger.delete(p);
     if (a === undefined) {
-      if (this.#slots.fateOf(slot) === "original") this.original("free", larger?.p ?? p);
+      if (this.#slots.fateOf(slot) === "original") this.free(larger?.p ?? p);
       return;
     }
     try {
@@ -179,6 +223,7 @@ export class Adapter implements Blocks {
   #take(a: AnyAllocator, size: number, align: number): Ptr {
     const slot = this.#claim(a), beyond = align > 16 && align > (a.layer.maxAlign ?? 16);
     this.latest = 0;
+    this.#asked = size;
     if (!beyond) {
       const p = a._get(a.state, size, align);
       return p === 0 ? 0 : this.#enter(p, size, slot, p);
@@ -229,6 +274,27 @@ export class Adapter implements Blocks {
     return this.#nested.has(name) ? this.inOriginal(name, ...args) : this.originals[name]!(...args) >>> 0;
   }
 
+  /**
+   * A block that it serves, or 0. Where it aligns to 8 bytes, that is as good as ever for the guest; a layer that asks for other
+   * sizes than the guest does may depend on 16.
+   */
+  own(size: number): Ptr {
+    const p = this.original("malloc", size);
+    if ((p & 8) === 0 || size === this.#asked) return p;
+    this.original("free", p);
+    const from = size + 8 < ADDRESS_SPACE ? this.original("malloc", size + 8) : 0;
+    if ((from & 8) === 0) return from;
+    this.#shifted.set(from + 8, from);
+    return from + 8;
+  }
+
+  /** Takes back a block that it has served. */
+  free(p: Ptr): void {
+    const from = this.#shifted.get(p) ?? p;
+    if (from !== p) this.#shifted.delete(p);
+    this.original("free", this.#instead || from);
+  }
+
   /** Memory from it for others to hand out: the ledger has room for all of that. */
   more(bytes: number): Ptr {
     const p = this.inOriginal("malloc", bytes);
@@ -256,8 +322,9 @@ export class Adapter implements Blocks {
 
   /** Whether a block is one that the guest's own allocator has served, with nothing in between. */
   isOriginal(p: Ptr): boolean {
-    const slot = this.ledger.slotOf(p), { fate, native, open } = this.#slots.of(slot);
-    return native && open && fate === "original" && !this.#larger.has(p);
+    const slot = this.ledger.slotOf(p), slots = this.#slots;
+    return slots.isNative(slot) && slots.fateOf(slot) === "original" && slots.ownerOf(slot) !== undefined &&
+      !this.#larger.has(p);
   }
 
   /** A layer gives back to it what the guest has: that is gone. */
@@ -267,37 +334,38 @@ export class Adapter implements Blocks {
 
   // Layers that the guest's own code knows
 
-  /** Makes one known. `tidy` is called for a state that is below its floor. */
-  adopt<L extends AnyLayer>(layer: L & { tidy?: (s: Native) => void }): L {
-    this.#natives.set(layer.get, layer.tidy);
+  /**
+   * Makes one known: `original` where the guest is watched, `front` where it is not. `tidy` is called for a state that is below
+   * its floor.
+   */
+  adopt<L extends AnyLayer>(name: "original" | "front", layer: L & { tidy?: (s: Native) => void }): L {
+    this.#natives.set(layer.get, { known: (name === "original") === this.#watched, tidy: layer.tidy });
     return layer;
   }
 
   /** The guest's own code has gone below the floor of what serves now. */
   tidy(): void {
     const a = this.#current;
-    if (a !== undefined && this.#natives.has(a._get)) this.#natives.get(a._get)?.(a.state);
+    if (a !== undefined) this.#natives.get(a._get)?.tidy?.(a.state);
   }
 
   /** A state for such a layer. `fate`: what becomes of blocks that are out when it is closed. */
   open(fate: Fate): Native {
-    const slot = this.#free();
-    this.#slots[slot] = { owner: undefined, native: true, fate };
-    return { area: new Area(this.ledger.memory, slot), figures: undefined };
+    return { area: new Area(this.ledger.memory, this.#slots.open(fate)), figures: undefined };
   }
 
   /** That state is not used any more. */
   close(s: Native): void {
     s.figures = s.area.gauge();
-    if (this.#currentSlot === s.area.slot) this.#steer();
+    this.#slots.close(s.area.slot);
+    if (this.#native === s.area.slot) this.#steer();
   }
 
-  #enter(p: Ptr, size: number, slot: number): Ptr {
-    if (!this.ledger.covers(p)) this.cover();
-    this.ledger.set(p, size, slot);
-    // What is not the guest's own, or no more at that address, it could not take back
-    if (this.#watched && p !== this.latest && this.#slots[slot].fate === "original") this.#slots[slot].fate = "gone";
-    return p;
+  /** Its lists are to have blocks up to that address, which the guest's own code will look up. */
+  reach(end: Ptr): void {
+    if (end <= this.#reached) return;
+    this.#reached = end;
+    if (end > this.ledger.end) this.cover();
   }
 
   /** The memory has grown: the ledger has to be long enough for it. */
@@ -310,80 +378,129 @@ export class Adapter implements Blocks {
   #steer(): void {
     const controls = this.#controls, a = this.#current;
     if (controls === undefined) return;
-    const area = a !== undefined && !a.closed && this.#slots[this.#currentSlot].native
-      ? (a.state as Native).area
-      : undefined;
+    const area = a !== undefined && !a.closed && this.#native !== 0 ? (a.state as Native).area : undefined;
     if (area !== this.#bound) {
       this.#bound?.unbind();
       area?.bind(controls);
       this.#bound = area;
     }
-    const on = area !== undefined && !this.#inside;
+    const { ledger } = this, on = area !== undefined && !this.#inside && (this.#watched || this.#reached <= ledger.end);
     controls.limit.value = on ? (this.#watched ? LARGE : SMALL + 1) : 0;
-    controls.cover.value = on ? this.ledger.covered : 0;
+    controls.cover.value = on ? ledger.covered : 0;
+  }
+
+  /** What serves now. */
+  #serving(): AnyAllocator {
+    return this.#current ?? topOn(this.heap, this.ground);
+  }
+
+  #assertOpen(a: AnyAllocator): void {
+    if (a.closed) throw new Error(`Cannot serve the guest ${this.name}: it has been closed`);
+  }
+
+  /** Enters a block at `p`, for which its stack has given what is at `from`. */
+  #enter(p: Ptr, size: number, slot: number, from: Ptr): Ptr {
+    if (!this.ledger.covers(p)) this.cover();
+    this.ledger.set(p, size, slot);
+    if (this.#larger.size > 0) this.#larger.delete(p);
+    // What is not the guest's own, or no more at that address, it could not take back
+    if (this.#watched && from !== this.latest) this.#slots.doom(slot);
+    return p;
   }
 
   /** Frees what is no block that is known: from before, from a function that was not found, or by mistake. */
   #stray(p: Ptr): void {
-    const whole = this.ledger.around(p);
-    if (whole !== 0 && this.isOriginal(whole)) { // an aligned block, which the guest has cut out of one of its own
-      (this.#slots[this.ledger.slotOf(whole)].owner!.state as Native).area.countOut(this.ledger.sizeOf(whole));
-      this.ledger.delete(whole);
-      this.originals.free!(p);
-      return;
-    }
-    const a = this.#current ?? topOn(this.heap, this.ground);
-    if (a.layer.verify !== undefined) return a._put(a.state, p, 0); // which says what is wrong with it
+    if (this.#isCut(p) || this.#accuse(p)) return;
     this.strays++;
-    if (!this.#ranges.some(([start, end]) => p >= start && p < end)) this.originals.free?.(p);
+    if (this.originals.free !== undefined && !this.#isHandedOut(p)) this.original("free", p);
   }
 
   /** Resizes what is no block that is known, as far as the guest's own allocator knows it. */
   #moveStray(p: Ptr, size: number): Ptr {
-    const a = this.#current ?? topOn(this.heap, this.ground);
-    if (a.layer.verify !== undefined) a._put(a.state, p, 0); // which says what is wrong with it
+    if (this.#accuse(p)) return 0;
     this.strays++;
-    return this.originals.realloc === undefined ? 0 : this.inOriginal("realloc", p, size);
+    return this.originals.realloc === undefined || this.#isHandedOut(p) ? 0 : this.inOriginal("realloc", p, size);
   }
 
-  /** What a block goes back to: an allocator, the guest's own `free`, or nothing, as it is gone. */
-  #ownerOf(slot: number): AnyAllocator | "original" | undefined {
-    let { owner, fate } = this.#slots[slot] ?? { owner: undefined, fate: "gone" };
-    while (owner !== undefined && owner.closed && fate === "outside") {
-      owner = owner._outside;
-      fate = this.#slots[owner === undefined ? 0 : this.#claim(owner)]?.fate ?? "gone";
+  /** Whether memory of others is there, of which its own allocator must not hear. */
+  #isHandedOut(p: Ptr): boolean {
+    return this.#ranges.some(([start, end]) => p >= start && p < end);
+  }
+
+  /** Frees an aligned block that the guest has cut out of one of its own allocator's, if it is one. */
+  #isCut(p: Ptr): boolean {
+    const { ledger } = this, whole = ledger.around(p), slot = whole === 0 ? 0 : ledger.slotOf(whole);
+    if (slot === 0 || this.#slots.fateOf(slot) !== "original" || this.#larger.has(whole)) return false;
+    const a = this.#slots.ownerOf(slot), size = ledger.sizeOf(whole);
+    ledger.delete(whole);
+    if (a === undefined) this.original("free", p);
+    else {
+      this.#instead = p;
+      try {
+        a._put(a.state, whole, size);
+      } finally {
+        this.#instead = 0;
+      }
     }
-    if (owner !== undefined && !owner.closed) return owner;
-    return fate === "original" ? fate : undefined;
+    return true;
+  }
+
+  /**
+   * Has a layer that looks for misuse say what is wrong with freeing what is there, if one serves, which throws that. What may be
+   * of before is left to the guest. True if it is a block that was had from that layer elsewhere, and is freed.
+   */
+  #accuse(p: Ptr): boolean {
+    const a = this.#looking();
+    if (a === undefined) return false;
+    const { layer, state } = a, size = layer.owns?.(state, p) ? layer.sizeOf?.(state, p) : undefined;
+    try {
+      a._put(state, p, size ?? 0);
+    } catch (e) {
+      if (e instanceof ForeignFreeError && this.#isOlder(p)) return false;
+      throw e;
+    }
+    return true;
+  }
+
+  /** The innermost allocator here that looks for misuse. */
+  #looking(): AnyAllocator | undefined {
+    for (let a: AnyAllocator | undefined = top(); a !== undefined; a = a._outside) {
+      if (a.heap === this.heap && !a.closed && a.layer.verify !== undefined) return a;
+    }
+    const { ground } = this;
+    return ground.closed || ground.layer.verify === undefined ? undefined : ground;
+  }
+
+  /** Whether the guest's own allocator can have served that before it was watched, or replaced. */
+  #isOlder(p: Ptr): boolean {
+    const [start, end] = this.#older;
+    return p >= start && p < end && p % 8 === 0 && this.originals.free !== undefined && !this.#isHandedOut(p);
   }
 
   /** The slot of an allocator, which it has from now on. */
   #claim(a: AnyAllocator): number {
-    let slot = this.#slotOf.get(a);
-    if (slot !== undefined) return slot;
-    if (this.#natives.has(a._get)) {
-      slot = (a.state as Native).area.slot;
-      this.#slots[slot].owner = a;
-    } else {
-      slot = this.#free();
-      const fate = a._accompanies ? "outside" : this.#watched ? "original" : "gone";
-      this.#slots[slot] = { owner: a, native: false, fate };
+    if (a === this.#recent) return this.#recentSlot;
+    let slot = this.#slots.of(a);
+    if (slot === 0) {
+      slot = this.#natives.has(a._get)
+        ? this.#slots.own((a.state as Native).area.slot, a)
+        : this.#slots.add(a, this.#watched ? "original" : "gone");
+      if (a.layer.reset !== undefined) this.#followResets(a);
     }
-    this.#slotOf.set(a, slot);
-    return slot;
+    this.#recent = a;
+    return this.#recentSlot = slot;
   }
 
-  /** A slot that nobody has. */
-  #free(): number {
-    for (let slot = 1; slot <= MOST_SLOTS; slot++) if (this.#slots[slot] === undefined) return slot;
-    const used = new Set<number>();
-    this.ledger.forEach((_p, _size, slot) => used.add(slot));
-    for (let slot = 1; slot <= MOST_SLOTS; slot++) {
-      if (!used.has(slot) && this.#slots[slot].owner?.closed !== false) delete this.#slots[slot];
-    }
-    const slot = this.#slots.findIndex((known, i) => i > 0 && known === undefined);
-    if (slot > 0) return slot;
-    throw new Error(`Cannot serve the guest ${this.name}: more than ${MOST_SLOTS} allocators have blocks of it out`);
+  /** After a reset, the guest may still free blocks that are gone. */
+  #followResets(a: AnyAllocator): void {
+    const { reset } = a;
+    a.reset = () => {
+      reset.call(a);
+      const slot = this.#slots.renew(a);
+      this.#recent = undefined;
+      if (this.#natives.has(a._get)) (a.state as Native).area.move(slot);
+      if (a === this.#current && this.#native !== 0) this.#native = slot;
+    };
   }
 }
 

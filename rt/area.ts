@@ -10,9 +10,9 @@ import { AREA, type Controls, OFFSET } from "./switches.ts";
 /** The figures of such a state, and its part of the guest's memory for lists. Exact to 2^53; at most 4 GiB can be out. */
 export class Area {
   /** Which one it is. */
-  readonly slot: number;
+  slot: number;
   /** Where its part of the memory begins, in bytes. */
-  readonly start: number;
+  start: number;
   readonly #memory: WebAssembly.Memory;
   #words: Uint32Array;
   /** The guest's globals, while they are this area's. */
@@ -29,7 +29,17 @@ export class Area {
     this.start = slot * AREA;
     this.#memory = memory;
     this.#words = new Uint32Array(memory.buffer);
-    this.#words.fill(0, this.start >>> 2, (this.start + AREA) >>> 2);
+    this.#wipe();
+  }
+
+  /** Takes another slot, with nothing in its part of the memory. */
+  move(slot: number): void {
+    this.slot = slot;
+    this.start = slot * AREA;
+    this.#wipe();
+    if (this.#controls === undefined) return;
+    this.#controls.area.value = this.start;
+    this.#controls.slot.value = slot;
   }
 
   /** The memory, in words of 32 bits. */
@@ -107,6 +117,18 @@ export class Area {
   countResize(old: number, bytes: number): void {
     if (bytes < old) this.#szfree += old - bytes;
     this.#add(bytes - old);
+  }
+
+  /** Counts that all has come back. */
+  countAllOut(): void {
+    const { nalloc, nfree } = this.gauge(), { live } = this;
+    this.#nfree += nalloc - nfree;
+    this.#szfree += live;
+    this.#add(-live);
+  }
+
+  #wipe(): void {
+    this.words.fill(0, this.start >>> 2, (this.start + AREA) >>> 2);
   }
 
   #add(bytes: number): void {

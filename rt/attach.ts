@@ -9,6 +9,7 @@ import { Heap, heap as defaultHeap, type Ptr } from "../heap.ts";
 import { type AnyLayer, isLayer } from "../layer.ts";
 import { coalesce } from "../layers/coalesce.ts";
 import { general } from "../layers/ready.ts";
+import { stats } from "../layers/stats.ts";
 import { mmap } from "../layers/system/mmap.ts";
 import { type AnyAllocator, ground, init } from "../region.ts";
 import { Adapter } from "./adapter.ts";
@@ -16,6 +17,7 @@ import { front } from "./front.ts";
 import { Guest } from "./guest.ts";
 import type { GuestOptions, Mode } from "./interpose.ts";
 import { original } from "./original.ts";
+import type { EntryName } from "./spellings.ts";
 import { standIn } from "./stand_in.ts";
 import type { Supply } from "./supply.ts";
 import { functionsOf, Switchboard } from "./switchboard.ts";
@@ -31,6 +33,8 @@ export interface Plan {
   readonly name: string;
   /** What its user wants. */
   readonly options: GuestOptions;
+  /** Functions of its allocator that call others of it. */
+  readonly nested: ReadonlySet<EntryName>;
 }
 
 /** What serves in a memory. */
@@ -41,9 +45,11 @@ interface Service {
 }
 
 const services: WeakMap<WebAssembly.Memory, Service> = new WeakMap();
+const served: WeakSet<WebAssembly.Instance> = new WeakSet();
 
 /**
- * Begins to serve an instance. Several in one memory are served by what serves the first.
+ * Begins to serve an instance. One that imports its allocator is served by what serves in its memory already, as a side module
+ * is by what serves the main one; one that has its own is served apart.
  *
  * @param board Its switches
  * @param imports What it was instantiated with
@@ -56,15 +62,19 @@ export function attach(
   imports: WebAssembly.Imports,
   supply: Supply | undefined,
 ): Guest {
-  const memory = plan.options.memory ?? board.heap;
-  if (memory === undefined) throw new TypeError(`Cannot attach to the guest ${plan.name}: it has no memory`);
-  const before = services.get(memory), service = before ?? serviceFor(plan, memory, instance, board, imports);
-  services.set(memory, service);
-  const { adapter, bottom } = service;
+  const { name, mode, options } = plan, memory = options.memory ?? board.heap;
+  if (served.has(instance)) throw new Error(`Cannot attach to the guest ${name}: this instance is served already`);
+  if (mode !== "imports" && !board.complete) {
+    throw new TypeError(`Cannot attach to the guest ${name}: it is no instance of the module that was interposed`);
+  }
+  if (memory === undefined) throw new TypeError(`Cannot attach to the guest ${name}: it has no memory`);
+  const before = mode === "imports" ? services.get(memory) : undefined;
+  const service = before ?? serviceFor(plan, memory, instance, board, imports), { adapter, bottom } = service;
+  if (!services.has(memory)) services.set(memory, service);
+  served.add(instance);
   if (supply === undefined) board.serve(functionsOf(adapter));
-  if (supply !== undefined) supply.connect(adapter, service.board?.switches ?? {});
-  else if (before !== undefined) board.connect(before.board?.switches ?? {});
-  return new Guest(plan.name, instance, memory, adapter, bottom);
+  else supply.connect(adapter, service.board?.switches ?? {});
+  return new Guest(name, instance, memory, adapter, bottom, before === undefined);
 }
 
 function serviceFor(
@@ -79,12 +89,15 @@ function serviceFor(
   const board = mode === "imports" ? standIn(memory) : own;
   const controls = board?.controls, originals = mode === "imports" ? {} : own.originals;
   const ledger = (board ?? own).ledger(watched ? 3 : 4);
-  const adapter = new Adapter(name, heap, memory, originals, ledger, controls, watched);
+  const adapter = new Adapter(name, heap, memory, originals, ledger, controls, watched, {
+    nested: plan.nested,
+    dataEnd: plan.module.dataEnd,
+  });
   // Lists are for code in the guest: from here they are slower than what is made for here
   const bottom: AnyLayer = watched
     ? original(heap)
     : controls === undefined
-    ? general(heap)
+    ? stats(general(heap))
     : front(coalesce(mmap(heap)));
   adapter.start(heap === defaultHeap ? ground() : groundOf(plan, heap, bottom));
   if (mode === "imports" && board !== undefined) {
@@ -117,6 +130,11 @@ function heapOn(
 ): Heap {
   const start = options.heapBase ?? heapBaseOf(module) ?? valueOf(exports.__heap_base);
   if (memory === defaultHeap.memory) {
+    if (mode !== "imports") {
+      throw new RangeError(
+        `Cannot attach to the guest ${name}: its own allocator would serve from the memory of the default heap, too`,
+      );
+    }
     if (start !== undefined && start <= defaultHeap.start) return defaultHeap;
     throw new RangeError(
       `Cannot attach to the guest ${name}: its data and stack lie where the default heap begins, at ${defaultHeap.start}`,

@@ -13,25 +13,25 @@ import type { FuncType, Import, WasmModule } from "./wasm/module.ts";
 /** Names of functions, the other way round. */
 export interface NameIndex {
   readonly exports: ReadonlyMap<string, number>;
-  /** Names from the name section, without mangling. */
+  /** Names from the name section, without mangling: those that an allocator's function could have. */
   readonly named: ReadonlyMap<string, number>;
-  /** The same as they stand there. */
-  readonly mangled: ReadonlyMap<string, number>;
   /** Imported functions, by index. */
   readonly imports: readonly Import[];
 }
 
+/** What the name of an allocator's function has in it, in C, C++, Rust or AssemblyScript. Most names have none of it. */
+const LIKELY = /alloc|free|align|usable|^_Z[nd]|^operator |__(?:new|renew|pin|unpin|collect)$/;
+
 /** The names in a module. */
 export function indexOf(module: WasmModule): NameIndex {
-  const exports = new Map<string, number>(), named = new Map<string, number>(), mangled = new Map<string, number>();
+  const exports = new Map<string, number>(), named = new Map<string, number>();
   for (const e of module.exports) if (e.kind === "func") exports.set(e.name, e.index);
   for (const [index, name] of module.functionNames) {
-    if (index >= module.functions.length) continue;
-    if (!mangled.has(name)) mangled.set(name, index);
+    if (index >= module.functions.length || !LIKELY.test(name)) continue;
     const plain = plainName(name);
     if (!named.has(plain)) named.set(plain, index);
   }
-  return { exports, named, mangled, imports: module.imports.filter((i) => i.kind === "func") };
+  return { exports, named, imports: module.imports.filter((i) => i.kind === "func") };
 }
 
 /** A function that can be an entry. */
@@ -81,15 +81,21 @@ function resolve(name: EntryName, module: WasmModule, index: NameIndex, given: s
   if (typeof given !== "string") {
     throw new TypeError(`Cannot find ${name}: expected a name or the index of a function, got ${show(given)}`);
   }
-  const at = index.exports.get(given) ?? index.mangled.get(given) ?? index.named.get(given) ??
+  const found = index.exports.get(given) ?? at(module, given) ?? index.named.get(given) ??
     index.imports.find((i) => i.name === given || `${i.module}.${i.name}` === given)?.index;
-  if (at !== undefined) return at;
-  const near = nearest(given, [...index.exports.keys(), ...index.mangled.keys()]);
+  if (found !== undefined) return found;
+  const near = nearest(given, [...index.exports.keys(), ...module.functionNames.values()]);
   throw new RangeError(
     `Cannot find ${name}: the module has no function ${show(given)}; it has ${
       near.length === 0 ? "no names of functions" : near.map((n) => show(n)).join(", ")
     }`,
   );
+}
+
+/** The function that the name section calls so. */
+function at(module: WasmModule, name: string): number | undefined {
+  for (const [index, own] of module.functionNames) if (own === name && index < module.functions.length) return index;
+  return undefined;
 }
 
 /** The type of function `index`; undefined if that is none of a function. */

@@ -37,7 +37,7 @@ export const front = <L extends AnyLayer>(
   base: L,
 ): LayerWith<Front<StateOf<L>>, "gauge" | Kept<L, "resize" | "reset" | "maxAlign">> =>
   // deno-lint-ignore no-explicit-any
-  adapterOn(base.heap, "front").adopt(over(base)) as any;
+  adapterOn(base.heap, "front").adopt("front", over(base)) as any;
 
 const over = layer(
   function front<S>(base: Layer<S>): Layer<Front<S>> & { tidy(s: Front<S>): void } {
@@ -62,6 +62,7 @@ const over = layer(
       if (cuts) {
         const p = get(s.base, size);
         if (p === 0) return false;
+        adapter.reach(p + size);
         const { words } = area;
         words[i + 1] = p;
         words[i + 2] = p + size;
@@ -71,6 +72,7 @@ const over = layer(
         for (; n < BATCH >>> 2; n++) {
           const p = get(s.base, bytes);
           if (p === 0) break;
+          adapter.reach(p + bytes);
           push(area, c, p);
         }
       }
@@ -151,6 +153,7 @@ const over = layer(
             trim(s, 0);
             p = get(s.base, bytes, align);
           }
+          if (size <= SMALL) adapter.reach(p + bytes); // it comes back to the lists
         } else {
           const c = classOf(size);
           p = pop(s.area, c);
@@ -161,6 +164,7 @@ const over = layer(
       },
       put: (s, p, size) => {
         s.area.countOut(size);
+        adapter.released(p);
         if (size > SMALL) put(s.base, p, size);
         else {
           push(s.area, classOf(size), p);
@@ -180,6 +184,8 @@ const over = layer(
         reset: (s: Front<S>) => {
           clear(s);
           reset(s.base);
+          s.area.countAllOut();
+          settle(s, 0);
         },
       }),
       ...(base.maxAlign && { maxAlign: base.maxAlign }),

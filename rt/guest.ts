@@ -5,11 +5,12 @@
  */
 
 import { show } from "../errors.ts";
-import type { Gauge } from "../gauge.ts";
-import type { Heap } from "../heap.ts";
+import { type Gauge, plural } from "../gauge.ts";
+import { type Heap, heap as defaultHeap } from "../heap.ts";
 import type { AnyLayer } from "../layer.ts";
 import { chunk } from "../layers/chunk.ts";
 import { mmap } from "../layers/system/mmap.ts";
+import { printable } from "../printable.ts";
 import { type AnyAllocator, init } from "../region.ts";
 import type { Site } from "../sites.ts";
 import type { Adapter } from "./adapter.ts";
@@ -28,7 +29,11 @@ export class Guest implements Disposable {
   readonly memory: WebAssembly.Memory;
   /** The layer that its stack is over: its own allocator if it is watched, else one that serves it. */
   readonly bottom: AnyLayer;
+  /** What serves it where no region on its heap is entered. */
+  readonly ground: AnyAllocator;
   readonly #adapter: Adapter;
+  /** Whether what serves it serves nobody else. */
+  readonly #alone: boolean;
 
   /** Use `guest`. */
   constructor(
@@ -37,23 +42,21 @@ export class Guest implements Disposable {
     memory: WebAssembly.Memory,
     adapter: Adapter,
     bottom: AnyLayer,
+    alone: boolean,
   ) {
     this.name = name;
     this.instance = instance;
     this.memory = memory;
     this.bottom = bottom;
+    this.ground = adapter.ground;
     this.#adapter = adapter;
+    this.#alone = alone && adapter.heap !== defaultHeap;
     this.exports = Object.fromEntries(Object.entries(instance.exports).filter(([name]) => !name.startsWith(PREFIX)));
   }
 
   /** The heap that its blocks lie in: what a region is over that is to serve it. */
   get heap(): Heap {
     return this.#adapter.heap;
-  }
-
-  /** What serves it where no region on its heap is entered. */
-  get ground(): AnyAllocator {
-    return this.#adapter.ground;
   }
 
   /** Calls of `free` for what was no block that is known: of before it was served, by functions not found, or by mistake. */
@@ -85,9 +88,17 @@ export class Guest implements Disposable {
     return init(front(chunk(mmap(this.heap), bytes, 2))) as AnyAllocator;
   }
 
-  /** Closes what serves it where no region is entered, and throws what its layers find then. It cannot allocate there any more. */
+  /**
+   * Closes what serves it where no region is entered, and throws what its layers find then, as `check` does a leak. A guest
+   * that was watched goes on with its own allocator alone; any other can allocate no more. Where it is served by what serves
+   * another guest, or the program, that stays open.
+   *
+   * Throws an `Error` if it has been closed.
+   */
   deinit(): void {
-    this.ground.deinit();
+    const { ground } = this;
+    if (ground.closed) ground.deinit(); // which says so
+    if (this.#alone) this.#adapter.end(this.bottom, () => ground._close(this.deinit));
   }
 
   /** Closes it unless it is closed, for `using`. */
@@ -97,6 +108,10 @@ export class Guest implements Disposable {
 
   /** Its name, and what serves it. */
   toString(): string {
-    return `guest ${show(this.name)}\n${this.ground}`;
+    const { name, ground, strays } = this;
+    const rest = strays === 0 ? "" : `\n${plural(strays, "call")} of free for what is no block that is known`;
+    return `guest ${show(name)}\n${ground}${rest}`;
   }
 }
+
+printable(Guest.prototype);

@@ -36,6 +36,7 @@ export type Source = BufferSource | Response | PromiseLike<BufferSource | Respon
  * ```
  */
 export async function guest(source: Source, options: GuestOptions = {}): Promise<Guest> {
+  checked(options);
   const { bytes, name } = await load(source);
   const plan = interpose(bytes, { ...(name !== undefined && { name }), ...options });
   return (await instantiate(plan, options.imports ?? {})).guest;
@@ -55,6 +56,7 @@ export interface Hook {
  * A hook is for one instance. What `guest` throws, `hook.guest` is rejected with.
  */
 export function instantiateWasm(source: Source, options: GuestOptions = {}): Hook {
+  checked(options);
   let resolve: (g: Guest | Promise<Guest>) => void;
   const made = new Promise<Guest>((done) => resolve = done);
   const hook = (
@@ -102,6 +104,7 @@ export async function intercept<T>(
 ): Promise<[result: T, guests: Guest[]]> {
   assertFunction("intercept", "body", f);
   checked(options);
+  if (intercepting) throw new Error("Cannot intercept: another interception has not ended");
   const guests: Guest[] = [], refusals: string[] = [];
   const plans = new WeakMap<WebAssembly.Module, Interposed>();
   const W = WebAssembly, before = { ...pick(W) }, glue = options.glue ?? [];
@@ -177,10 +180,12 @@ export async function intercept<T>(
     }),
   });
   let result: T;
+  intercepting = true;
   try {
     result = await f();
   } finally {
     Object.assign(W, before);
+    intercepting = false;
   }
   if (guests.length === 0) {
     const why = refusals.length > 0 ? `: ${refusals.join("; ")}` : ", as none was instantiated";
@@ -188,6 +193,8 @@ export async function intercept<T>(
   }
   return [result, guests];
 }
+
+let intercepting = false;
 
 type Patched = Pick<
   typeof WebAssembly,

@@ -19,7 +19,7 @@ import { moduleKey, registerModule, type Symbols, symbolsOf } from "./symbols.ts
 import { bytesOf, WasmError } from "./wasm/bytes.ts";
 import { parseModule, type WasmModule } from "./wasm/module.ts";
 import { rewrite, type Rewritten } from "./wasm/rewrite.ts";
-import { calleesOf } from "./wasm/thunk.ts";
+import { reachedFrom } from "./wasm/thunk.ts";
 
 /** How the allocator of a guest is dealt with. */
 export type Mode = "imports" | "watch" | "replace";
@@ -89,12 +89,14 @@ export function interpose(source: BufferSource, options: GuestOptions = {}): Int
 
   const switches = mode === "imports" ? [] : switchesOf(entries);
   const grafted = switches.length > 0 && graftable();
+  const nested = mode === "imports" ? new Set<EntryName>() : nestedIn(module, entries);
   const key = moduleKey(name, module.bytes, `${mode} ${grafted} ${switches.map(({ index }) => index)}`);
   const rewritten: Rewritten = rewrite(module, {
     switches: switches.map(({ name, index }, i) => ({
       name,
       index,
-      body: grafted ? bodyOf(module, entries, mode, name, i) : undefined,
+      // What its malloc and free call of its other functions would be counted, too
+      body: grafted && (mode === "replace" || nested.size === 0) ? bodyOf(mode, name, i) : undefined,
     })),
     globals: grafted ? GLOBALS : [],
     memory: grafted ? TABLE / 65536 : undefined,
@@ -108,7 +110,7 @@ export function interpose(source: BufferSource, options: GuestOptions = {}): Int
     ...(glue && { glue }),
   });
   const types = switches.map(({ name, index }) => ({ name, type: module.types[module.functions[index]]! }));
-  const plan: Plan = { module, mode, name, options };
+  const plan: Plan = { module, mode, name, options, nested };
   const given = new WeakMap<WebAssembly.Imports, Supply>();
 
   return {
@@ -123,11 +125,16 @@ export function interpose(source: BufferSource, options: GuestOptions = {}): Int
       return supply.imports;
     },
     attach: (instance, imports = {}) => {
+      if (!(instance instanceof WebAssembly.Instance)) {
+        throw new TypeError(`Cannot attach to the guest ${name}: expected an instance of it, got ${show(instance)}`);
+      }
       const supply = given.get(imports);
       if (mode === "imports" && supply === undefined) {
         throw new TypeError(`Cannot attach to the guest ${name}: it was not instantiated with imports() of its own`);
       }
-      return attach(plan, instance, new Switchboard(instance, types), imports, supply);
+      const g = attach(plan, instance, new Switchboard(instance, types), imports, supply);
+      given.delete(imports);
+      return g;
     },
   };
 }
@@ -209,18 +216,17 @@ function switchesOf({ found }: Entries): { name: EntryName; index: number }[] {
 }
 
 /** The code in front of a function, where it can do something by itself. */
-function bodyOf(
-  module: WasmModule,
-  { found }: Entries,
-  mode: Mode,
-  name: EntryName,
-  element: number,
-): Body | undefined {
+function bodyOf(mode: Mode, name: EntryName, element: number): Body | undefined {
   const bodies: Partial<Record<EntryName, (element: number) => Body>> = mode === "watch" ? watching : replacing;
-  if (mode === "watch" && name === "malloc") {
-    // What its malloc calls of its other functions would be counted, too
-    const callees = calleesOf(module, found.get("malloc")!.index);
-    for (const { index, name } of found.values()) if (name !== "malloc" && callees.has(index)) return undefined;
-  }
   return bodies[name]?.(element);
+}
+
+/** Whether malloc or free call others of an allocator's functions: which of the two. */
+function nestedIn(module: WasmModule, { found }: Entries): Set<EntryName> {
+  const nested = new Set<EntryName>();
+  for (const name of ["malloc", "free"] as const) {
+    const own = found.get(name)?.index, reached = own === undefined ? undefined : reachedFrom(module, own);
+    if ([...found.values()].some(({ index }) => index !== own && reached?.has(index))) nested.add(name);
+  }
+  return nested;
 }

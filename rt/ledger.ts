@@ -69,6 +69,11 @@ export class Ledger {
     this.#cover();
   }
 
+  /** First address, in bytes, that the table has no word for. */
+  get end(): Ptr {
+    return this.covered * 2 ** this.shift;
+  }
+
   /** Whether a block can be looked up in the table. */
   covers(p: Ptr): boolean {
     return p >>> this.shift < this.covered && (p & ((1 << this.shift) - 1)) === 0;
@@ -115,7 +120,9 @@ export class Ledger {
   forEach(f: (p: Ptr, size: number, slot: number) => void): void {
     const words = this.#words;
     for (let i = 0; i < words.length; i++) {
-      if (words[i] !== 0) f((i << this.shift) >>> 0, this.sizeOf((i << this.shift) >>> 0), words[i] & 0xff);
+      if (words[i] === 0) continue;
+      const p = (i << this.shift) >>> 0;
+      f(p, this.sizeOf(p), this.slotOf(p));
     }
     for (const [p, { size, slot }] of this.#others) if (!this.covers(p)) f(p, size, slot);
   }
@@ -129,5 +136,6 @@ export class Ledger {
     const { buffer } = this.memory;
     this.#words = new Uint32Array(buffer, TABLE);
     this.covered = this.#words.length;
+    for (const p of this.#others.keys()) if (this.covers(p)) this.#words[p >>> this.shift] = LARGE << 8 | IN_MAP;
   }
 }

@@ -19,12 +19,12 @@ export type Original = Native;
 
 /** Serves from a guest's own allocator. */
 export const original = (heap: Heap): LayerWith<Original, "gauge" | "maxAlign"> =>
-  adapterOn(heap, "original").adopt(over(heap)) as LayerWith<Original, "gauge" | "maxAlign">;
+  adapterOn(heap, "original").adopt("original", over(heap)) as LayerWith<Original, "gauge" | "maxAlign">;
 
 const over = layer(
   function original(heap: Heap): Layer<Original> & { gauge(s: Original): Gauge } {
-    const adapter = adapterOn(heap, "original"), { originals } = adapter, { malloc, free } = originals;
-    if (malloc === undefined || free === undefined) {
+    const adapter = adapterOn(heap, "original"), { originals } = adapter;
+    if (originals.malloc === undefined || originals.free === undefined) {
       throw new TypeError("Cannot compose original: the guest has no allocator of its own");
     }
     const aligned = ["memalign", "aligned_alloc"].find((name) => originals[name] !== undefined);
@@ -36,14 +36,15 @@ const over = layer(
       get: (s, size, align = 16) => {
         const more = (align as number) > 16;
         if (more && aligned === undefined) return 0;
-        const p = more ? adapter.inOriginal(aligned!, align, size) : malloc(size) >>> 0;
+        const p = more ? adapter.inOriginal(aligned!, align, size) : adapter.own(size);
         if (p !== 0) s.area.countIn(size);
         adapter.latest = p;
         return p;
       },
       put: (s, p, size) => {
         s.area.countOut(size);
-        free(p);
+        adapter.released(p);
+        adapter.free(p);
       },
       gauge: (s) => s.figures ?? s.area.gauge(),
       ...(aligned && { maxAlign: 2 ** 30 }),

@@ -116,7 +116,9 @@ export class Slots {
     }
     if (at === 0) {
       throw new Error(
-        `Cannot serve the guest ${this.#name}: ${FORGOTTEN.original - 1} allocators are open on its heap, which is the most`,
+        `Cannot serve the guest ${this.#name}: ${
+          FORGOTTEN.original - 1
+        } allocators are open on its heap, which is the most`,
       );
     }
     this.#all[at] = slot;

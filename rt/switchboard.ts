@@ -36,6 +36,12 @@ export class Switchboard {
     this.#entries = entries;
   }
 
+  /** Whether all of them are there. */
+  get complete(): boolean {
+    return this.#export("table") instanceof WebAssembly.Table &&
+      this.#entries.every(({ name }) => this.#export(name) !== undefined);
+  }
+
   /** The memory of the instance. */
   get heap(): WebAssembly.Memory | undefined {
     return this.#export("heap") as WebAssembly.Memory | undefined;

@@ -1,4 +1,4 @@
-import { namesFromGlue } from "../rt/glue.ts";
+import { exportsFromGlue, namesFromGlue } from "../rt/glue.ts";
 import { assertEquals, assertThrows } from "./assert.ts";
 import { npmFile, npmUrl } from "./npm_files.ts";
 import { program } from "./wasm_program.ts";
@@ -96,3 +96,13 @@ for (const [file, names] of Object.entries(REAL)) {
     assertEquals(namesFromGlue(js, await npmFile(wasm)), names);
   });
 }
+
+Deno.test("glue: what else is exported under short names has its name, too", async () => {
+  const names = exportsFromGlue('a._sqlite3_exec=c.W;a._main=d._main;var _free=k._x=b["Ja"];');
+  assertEquals(names, { W: "sqlite3_exec", Ja: "free" });
+
+  const js = await Deno.readTextFile(await npmUrl("sql.js/dist/sql-wasm.js"));
+  const all = exportsFromGlue(js);
+  assertEquals([all.Ia, all.W, all.T], ["malloc", "sqlite3_exec", "sqlite3_prepare_v2"]);
+  assertThrows(() => exportsFromGlue(1 as unknown as string), TypeError, "expected the text of a script, got 1");
+});

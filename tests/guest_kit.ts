@@ -29,21 +29,22 @@ export interface Made {
 /** What a guest's `callback` calls, if it is not 0. */
 export type Callback = (i: number) => number;
 
-/** A guest of a file in `tests/guests`. Default: one that can be served so. */
+/** A guest of a file in `tests/guests`. Default: one that can be served so. `before` is called before it is. */
 export function make(
   { mode, grafted }: Way,
-  options: GuestOptions & { file?: string; callback?: Callback } = {},
+  options: GuestOptions & { file?: string; callback?: Callback; before?: (x: Exports) => void } = {},
 ): Made {
-  const { file = mode === "imports" ? "imports" : "own", callback = (i) => i, ...rest } = options;
-  const before = graft(grafted);
+  const { file = mode === "imports" ? "imports" : "own", callback = (i) => i, before, ...rest } = options;
+  const grafting = graft(grafted);
   try {
     const plan = interpose(guestBytes(file), { name: file, allocator: mode, ...rest });
     const imports = plan.imports({ env: { callback }, ...options.imports });
     const instance = new WebAssembly.Instance(new WebAssembly.Module(plan.bytes), imports);
+    before?.(instance.exports as Exports);
     const g = plan.attach(instance, imports);
     return { g, x: g.exports as Exports };
   } finally {
-    graft(before);
+    graft(grafting);
   }
 }
 

@@ -201,6 +201,13 @@ Deno.test("guest_tree_sitter: a stack of one's own says where all that is out co
     });
     parser.delete();
     assertEquals(live(g)[1], loaded);
+
+    const e = assertThrows(() => g.deinit(), LeakError);
+    assertEquals(linesOf(e, import.meta.url), language);
+    assertThrows(() => g.deinit(), Error, "it has been closed");
+    g[Symbol.dispose]();
+    if (allocator === "replace") assertThrows(() => new Parser(), Error, "it has been closed");
+    else new Parser().delete(); // by its own allocator alone
   }
 });
 

@@ -152,6 +152,51 @@ Deno.test("hidden: a part that another function calls gives that away", () => {
   ]);
 });
 
+Deno.test("hidden: the state is found behind a malloc and free that only take a lock", () => {
+  const functions: Record<string, Func> = {
+    inner_malloc: { text: MALLOC },
+    inner_free: { text: FREE },
+    malloc: {
+      text:
+        "(func (param $n i32) (result i32) (i32.store8 (i32.const 8) (i32.const 1)) (call $inner_malloc (local.get $n)))",
+      exports: ["malloc"],
+    },
+    free: {
+      text: "(func (param $p i32) (i32.store8 (i32.const 8) (i32.const 1)) (call $inner_free (local.get $p)))",
+      exports: ["free"],
+    },
+    size: { text: "(func (param $p i32) (result i32) (i32.load offset=2048 (local.get $p)))", exports: ["size"] },
+  };
+  const { hidden, sure } = hiddenIn(program({ functions }));
+  assertEquals([hidden, sure], [{ 4: undefined }, true]);
+});
+
+Deno.test("hidden: a part that others call, too, is hidden itself", () => {
+  const part = "(func (param $n i32) (result i32) (i32.store offset=2048 (i32.const 0) (local.get $n)) (i32.const 0))";
+  const realloc = CALLS.replace("(call $malloc", "(drop (call $part (local.get $p))) (call $malloc");
+  const f = { text: realloc, exports: ["f"] };
+  const trims = { text: "(func (param $n i32) (result i32) (call $part (local.get $n)))", exports: ["trim"] };
+  assertEquals(Object.keys(hiddenIn(own({ part: { text: part }, f, trims })).hidden), ["2"]);
+});
+
+Deno.test("hidden: addresses of position-independent code", () => {
+  // Too small to be told from a number, but for what they are added to
+  const at = (flipped: boolean) =>
+    flipped
+      ? "(i32.add (global.get $env.__memory_base) (i32.const 40))"
+      : "(i32.add (i32.const 40) (global.get $env.__memory_base))";
+  for (const flipped of [false, true]) {
+    const functions = {
+      malloc: { text: `(func (param $n i32) (result i32) (i32.load ${at(false)}))`, exports: ["malloc"] },
+      free: { text: `(func (param $p i32) (i32.store ${at(true)} (local.get $p)))`, exports: ["free"] },
+      trim: { text: `(func (param $p i32) (result i32) (i32.load ${at(flipped)}))`, exports: ["trim"] },
+      other: { text: "(func (param $p i32) (result i32) (i32.const 40))", exports: ["other"] },
+    };
+    const { hidden } = hiddenIn(program({ imports: { "env.__memory_base": "(global i32)" }, functions }));
+    assertEquals(hidden, { 2: undefined }, `${flipped}`);
+  }
+});
+
 Deno.test("hidden: a number that happens to be an address is no suspicion, two are", () => {
   // 2052 and 2084 are no masks
   const at = [2052, 2060, 2084].map((a) => `(i32.store offset=${a} (i32.const 0) (i32.const 1))`).join(" ");
@@ -185,6 +230,7 @@ Deno.test("hidden: what an entry was built into has no entry's looks", () => {
   const calloc = (more: string) =>
     `(func (param $p i32) (param $n i32) (result i32) ${more} (local.set $p (call $malloc (i32.mul (local.get $p) (local.get $n)))) (drop ${HEAD}) (local.get $p))`;
   assertEquals(looks(calloc("")), "calloc");
+  assertEquals(looks(calloc("(call $free (local.get $p))")), undefined);
   assertEquals(looks(calloc("(i32.store offset=3000 (i32.const 0) (i32.const 1))")), undefined);
   const size = (index: string) => `(func (param $p i32) (result i32) (local.set $p ${index}) ${HEAD})`;
   assertEquals(looks(size("(local.get $p)")), "malloc_usable_size");

@@ -58,6 +58,20 @@ Deno.test("inspect: where malloc and free seem to be is told if they were not fo
   assertEquals(can(await guest("own_minified"), guesses), [false, true, false]);
 });
 
+Deno.test("inspect: where nothing is known of the state, replacing takes a realloc that is known", () => {
+  const functions = {
+    malloc: { text: "(func (param $n i32) (result i32) (local.get $n))", exports: ["malloc"] },
+    free: { text: "(func (param $p i32))", exports: ["free"] },
+  };
+  const two = "(func (param $p i32) (param $n i32) (result i32) (local.get $p))";
+  const without = inspect(program({ functions })).replace;
+  assertEquals([without.can, without.why], [
+    false,
+    "there may be a realloc that was not found, as malloc and free have no fixed address in common that is theirs alone",
+  ]);
+  assert(inspect(program({ functions: { ...functions, realloc: { text: two, exports: ["realloc"] } } })).replace.can);
+});
+
 Deno.test("inspect: memories, and where a heap begins", async () => {
   const own = inspect(await guest("own")), imports = inspect(await guest("imports"));
   assertEquals([own.memory!.from, own.memory!.name, own.memory!.count], ["exported", "memory", 1]);

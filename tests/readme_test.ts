@@ -24,19 +24,19 @@ function assertShown(marker: string, text: string): void {
   assertEquals(Deno.readTextFileSync(readme).match(between)?.[0], shown);
 }
 
-/** What `deno test` says of a file of tests, as if that were in the folder of README. */
+/** What `deno test` says of a file of tests, which begins with its name, as if that were in the folder of README. */
 async function test(code: string): Promise<{ code: number; text: string }> {
-  const dir = Deno.makeTempDirSync(), file = `${dir}/words_test.ts`;
+  const [, name] = /^\/\/ (\S+)/.exec(code)!, dir = Deno.makeTempDirSync(), file = `${dir}/${name}`;
   try {
     Deno.writeTextFileSync(file, code.replaceAll('"./', `"${root.href}`));
     const { code: exit, text } = await output(
       Deno.execPath(),
-      ...["test", "--no-check", "--config", new URL("deno.json", root).pathname, file],
+      ...["test", "-A", "--no-check", "--config", new URL("deno.json", root).pathname, file],
     );
     const shown = normalise(text)
       .replaceAll(
-        /(?:\.\.?\/|file:\/\/\/|\/)[^\s()]*\/words_test\.ts/g,
-        (path) => path.startsWith("file:") ? "file:///.../words_test.ts" : "./words_test.ts",
+        new RegExp(`(?:\\.\\.?/|file:///|/)[^\\s()]*/${name.replace(".", "\\.")}`, "g"),
+        (path) => path.startsWith("file:") ? `file:///.../${name}` : `./${name}`,
       )
       .replaceAll(" (TIME)", "");
     return { code: exit, text: shown };
@@ -58,6 +58,16 @@ Deno.test("readme: the test that leaks fails as it is shown, and passes once it 
   );
   assertShown("repaired", good.text);
   assertEquals(good.code, 0);
+});
+
+Deno.test("readme: the test of a module that somebody else has built fails as it is shown", async () => {
+  const [leaking] = blocksOf("Find the leak in a module you did not build");
+  const bad = await test(leaking);
+  assertShown("guest", bad.text.slice(0, bad.text.indexOf("\n FAILURES")));
+  assertEquals(bad.code, 1);
+
+  const good = await test(leaking.replace("return [];", "return db.close(), [];"));
+  assertEquals(good.code, 0, good.text);
 });
 
 Deno.test("readme: the report at the end of a program is one of a program", () => {

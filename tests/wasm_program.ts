@@ -14,7 +14,10 @@ export interface Func {
 
 /** What a module has. */
 export interface Program {
-  /** Functions by ids, as in `{ "env.malloc": "(func (param i32) (result i32))" }`; the id says what is imported. */
+  /**
+   * Functions by ids, as in `{ "env.malloc": "(func (param i32) (result i32))" }`; the id says what is imported. Globals,
+   * which come behind, are `"(global i32)"`.
+   */
   readonly imports?: Readonly<Record<string, string>>;
   /** Functions by ids. */
   readonly functions?: Readonly<Record<string, Func>>;
@@ -30,21 +33,31 @@ export interface Program {
 
 const CODES: Readonly<Record<string, number>> = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c };
 
+const GLOBAL = "(global i32)";
+
 /** Puts a module together. */
 export function program(
   { imports = {}, functions = {}, memories = [[0, 1]], globals = {}, table = [], custom = [] }: Program,
 ): Uint8Array<ArrayBuffer> {
-  const own = Object.values(functions), texts = [...Object.values(imports), ...own.map(({ text }) => text)];
-  const types = [...new Set(texts.map(typeOf))], first = Object.keys(imports).length;
+  const own = Object.values(functions), all = Object.keys(imports);
+  const taken = all.filter((id) => imports[id] !== GLOBAL), base = all.filter((id) => imports[id] === GLOBAL);
+  const types = [...new Set([...taken.map((id) => imports[id]), ...own.map(({ text }) => text)].map(typeOf))];
+  const first = taken.length;
   const scope = {
-    functions: indices([...Object.keys(imports), ...Object.keys(functions)]),
-    globals: indices(Object.keys(globals)),
+    functions: indices([...taken, ...Object.keys(functions)]),
+    globals: indices([...base, ...Object.keys(globals)]),
   };
   const exported = own.flatMap(({ exports = [] }, i) => exports.map((name): Bytes => [name, 0, index(first + i)]));
-  const named = own.flatMap(({ name }, i): Bytes[] => name === undefined ? [] : [[index(first + i), name]]);
+  const names = own.flatMap(({ name }, i): Bytes[] => name === undefined ? [] : [[index(first + i), name]]);
   return binary(
     section("type", list(...types.map((t) => type(codes(t.split(">")[0]), codes(t.split(">")[1]))))),
-    section("import", list(...Object.entries(imports).map(([id, text]) => imported(id, types.indexOf(typeOf(text)))))),
+    section(
+      "import",
+      list(
+        ...taken.map((id): Bytes => [named(id), 0, types.indexOf(typeOf(imports[id]))]),
+        ...base.map((id): Bytes => [named(id), 3, I32, 0]),
+      ),
+    ),
     section("function", list(...own.map(({ text }) => index(types.indexOf(typeOf(text)))))),
     section("table", list([FUNCREF, 0, index(table.length)])),
     section("memory", list(...memories)),
@@ -53,15 +66,15 @@ export function program(
     section("element", list([0, 0x41, 0, END, list(...table.map((id) => index(scope.functions[id])))])),
     section("code", list(...own.map(({ text }) => body(text, scope)))),
     ...custom,
-    named.length > 0 ? section("custom", "name", 1, sized(list(...named))) : [],
+    names.length > 0 ? section("custom", "name", 1, sized(list(...names))) : [],
   );
 }
 
 const index = (i: number): Bytes => bytes().u32(i);
 
-function imported(id: string, type: number): Bytes {
+function named(id: string): Bytes {
   const dot = id.indexOf(".");
-  return [id.slice(0, dot), id.slice(dot + 1), 0, type];
+  return [id.slice(0, dot), id.slice(dot + 1)];
 }
 
 function indices(ids: readonly string[]): Record<string, number> {

@@ -24,14 +24,14 @@ export function thunkTarget(module: WasmModule, index: number): number {
 
 /** The function that `index` hands its parameters to and does nothing else; undefined if that is not what it does. */
 function handsTo(module: WasmModule, index: number): number | undefined {
-  const type = module.functions[index], params = module.types[type]?.params.length ?? -1;
+  const type = module.functions[index];
   const body = module.bodies[index - module.importedFunctions];
   if (body === undefined || body[1] - body[0] > 64) return undefined;
   let loaded = 0, target: number | undefined, plain = true, ends = 0;
   walkFunction(module, index, (op, a) => {
     if (op === OP.localGet && target === undefined && a === loaded) loaded++;
     else if (op === OP.call || op === OP.returnCall) {
-      if (module.functions[a] === type && loaded === params && target === undefined && a !== index) target = a;
+      if (module.functions[a] === type && target === undefined && a !== index) target = a;
       else if (op !== OP.call || !empty(module, a) || (loaded > 0 && target === undefined)) plain = false;
     } else if (op === OP.end) ends++;
     else if (op !== OP.return) plain = false;
@@ -43,6 +43,18 @@ function handsTo(module: WasmModule, index: number): number | undefined {
 function empty(module: WasmModule, index: number): boolean {
   const type = module.types[module.functions[index]];
   return type !== undefined && type.params.length === 0 && type.results.length === 0;
+}
+
+/** The functions that a call of `index` may come to by direct calls: what it calls, what those call, and so on. */
+export function reachedFrom(module: WasmModule, index: number): Set<number> {
+  const reached = new Set<number>(), pending = [index];
+  for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+    if (at < module.importedFunctions) continue;
+    for (const callee of calleesOf(module, at)) {
+      if (reached.size < reached.add(callee).size) pending.push(callee);
+    }
+  }
+  return reached;
 }
 
 /** The functions that `index` calls directly. */
