@@ -383,9 +383,10 @@ function asGround(a: AnyAllocator): AnyAllocator {
 /** Makes `a` what serves allocations that are made in no region. */
 function settle(a: AnyAllocator): void {
   outermost = a;
-  if (bottom === ambient) return;
-  bottom = a;
-  if (depth === 0) switchTo(a);
+  if (bottom !== ambient) {
+    bottom = a;
+    if (depth === 0) switchTo(a);
+  } else if (switched !== undefined) switched();
 }
 
 function switchTo(a: AnyAllocator): void {

@@ -32,12 +32,14 @@ export interface Native {
   figures: Gauge | undefined;
 }
 
-/** A layer that has such states. */
-interface NativeLayer {
-  /** Whether the guest's own code knows it. */
-  readonly known: boolean;
-  /** Makes room in what a state keeps. */
-  readonly tidy: ((s: Native) => void) | undefined;
+/** What is known of a guest and its own allocator. */
+export interface About {
+  /** Functions of that which call others of it. */
+  readonly nested: ReadonlySet<string>;
+  /** Why the guest must not be handed other blocks than those of that, if it must not. */
+  missing(): string | undefined;
+  /** Where its data ends. */
+  readonly dataEnd: Ptr;
 }
 
 /** A block that its stack cannot align as it has been asked for: it lies in a larger one. */
@@ -66,8 +68,8 @@ export class Adapter implements Blocks {
   /** Whether its own allocator serves it, below whatever else. */
   readonly #watched: boolean;
   readonly #slots: Slots;
-  /** What is native, by its `get`. */
-  readonly #natives: WeakMap<AnyLayer["get"], NativeLayer> = new WeakMap();
+  /** The layers that have such states, by `get`: whether the guest's own code knows them. */
+  readonly #natives: WeakMap<AnyLayer["get"], boolean> = new WeakMap();
   /** What of its own allocator's memory is handed out by others. */
   readonly #ranges: [start: Ptr, end: Ptr][] = [];
   /** Where lists of the guest's own code may have blocks: up to there. */
@@ -84,6 +86,9 @@ export class Adapter implements Blocks {
   #recentSlot = 0;
   /** Functions of its own allocator that call others of it. */
   readonly #nested: ReadonlySet<string>;
+  /** Why it must not be handed others' blocks, once that has been asked for. */
+  readonly #missing: About["missing"];
+  #mixes = false;
   /** Where blocks can be of before it was served. */
   readonly #older: readonly [start: Ptr, end: Ptr];
   #ground: AnyAllocator | undefined;
@@ -100,7 +105,7 @@ export class Adapter implements Blocks {
    * An adapter for a memory.
    *
    * @param watched Whether its own allocator serves, below whatever else
-   * @param about Which functions of that call others of it, and where the data of the guest ends
+   * @param about What else is known of the guest
    */
   constructor(
     name: string,
@@ -110,7 +115,7 @@ export class Adapter implements Blocks {
     ledger: Ledger,
     controls: Controls | undefined,
     watched: boolean,
-    { nested, dataEnd }: { nested: ReadonlySet<string>; dataEnd: Ptr },
+    { nested, missing, dataEnd }: About,
   ) {
     this.name = name;
     this.heap = heap;
@@ -120,6 +125,7 @@ export class Adapter implements Blocks {
     this.#controls = controls;
     this.#watched = watched;
     this.#nested = nested;
+    this.#missing = missing;
     this.#older = [dataEnd, memory.buffer.byteLength];
     this.#slots = new Slots(name, ledger);
     adapterOf.set(heap, this);
@@ -157,7 +163,7 @@ export class Adapter implements Blocks {
     const a = isAmbient() ? undefined : servedOn(this.heap, this.ground);
     if (a === this.#current && a !== undefined) return;
     this.#current = a;
-    this.#native = a !== undefined && this.#natives.get(a._get)?.known ? this.#claim(a) : 0;
+    this.#native = a !== undefined && this.#natives.get(a._get) === true ? this.#claim(a) : 0;
     this.#steer();
   }
 
@@ -226,6 +232,7 @@ export class Adapter implements Blocks {
     this.#asked = size;
     if (!beyond) {
       const p = a._get(a.state, size, align);
+      if (p !== this.latest && this.#watched && !this.#mixes && p !== 0) this.#assertMixes(a, p, size);
       return p === 0 ? 0 : this.#enter(p, size, slot, p);
     }
     const bytes = size + align, p = bytes < ADDRESS_SPACE ? a._get(a.state, bytes, 16) : 0;
@@ -334,19 +341,10 @@ export class Adapter implements Blocks {
 
   // Layers that the guest's own code knows
 
-  /**
-   * Makes one known: `original` where the guest is watched, `front` where it is not. `tidy` is called for a state that is below
-   * its floor.
-   */
-  adopt<L extends AnyLayer>(name: "original" | "front", layer: L & { tidy?: (s: Native) => void }): L {
-    this.#natives.set(layer.get, { known: (name === "original") === this.#watched, tidy: layer.tidy });
+  /** Makes one known: the guest's own code knows `original` where the guest is watched, `front` where it is not. */
+  adopt<L extends AnyLayer>(name: "original" | "front", layer: L): L {
+    this.#natives.set(layer.get, (name === "original") === this.#watched);
     return layer;
-  }
-
-  /** The guest's own code has gone below the floor of what serves now. */
-  tidy(): void {
-    const a = this.#current;
-    if (a !== undefined) this.#natives.get(a._get)?.tidy?.(a.state);
   }
 
   /** A state for such a layer. `fate`: what becomes of blocks that are out when it is closed. */
@@ -396,6 +394,16 @@ export class Adapter implements Blocks {
 
   #assertOpen(a: AnyAllocator): void {
     if (a.closed) throw new Error(`Cannot serve the guest ${this.name}: it has been closed`);
+  }
+
+  /** Throws, and gives a block back, if it may come to functions of the guest's own allocator that were not found. */
+  #assertMixes(a: AnyAllocator, p: Ptr, size: number): void {
+    const why = this.#missing();
+    if (why !== undefined) {
+      a._put(a.state, p, size);
+      throw new Error(`Cannot serve the guest ${this.name} by such a stack: ${why}`);
+    }
+    this.#mixes = true;
   }
 
   /** Enters a block at `p`, for which its stack has given what is at `from`. */

@@ -5,7 +5,7 @@
  */
 
 import type { Gauge } from "../gauge.ts";
-import { AREA, type Controls, OFFSET } from "./switches.ts";
+import { AREA, type Controls } from "./switches.ts";
 
 /** The figures of such a state, and its part of the guest's memory for lists. Exact to 2^53; at most 4 GiB can be out. */
 export class Area {
@@ -56,15 +56,6 @@ export class Area {
   /** Bytes out at the same time, at most. */
   get watermark(): number {
     return this.#controls === undefined ? this.#watermark : this.#controls.watermark.value >>> 0;
-  }
-
-  /** When fewer bytes than these are out, the guest's own code asks what to do with what it keeps. */
-  get floor(): number {
-    return this.words[(this.start + OFFSET.floor) >>> 2];
-  }
-
-  set floor(bytes: number) {
-    this.words[(this.start + OFFSET.floor) >>> 2] = Math.max(0, bytes);
   }
 
   /** Hands the figures over to the guest's own code. */

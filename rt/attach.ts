@@ -20,7 +20,7 @@ import { original } from "./original.ts";
 import type { EntryName } from "./spellings.ts";
 import { standIn } from "./stand_in.ts";
 import type { Supply } from "./supply.ts";
-import { functionsOf, Switchboard } from "./switchboard.ts";
+import { functionsOf, type Switchboard } from "./switchboard.ts";
 import type { WasmModule } from "./wasm/module.ts";
 
 /** What is known of a guest before it is there. */
@@ -35,6 +35,8 @@ export interface Plan {
   readonly options: GuestOptions;
   /** Functions of its allocator that call others of it. */
   readonly nested: ReadonlySet<EntryName>;
+  /** Why it must not be handed other blocks than its own allocator's, if it must not. Takes its time. */
+  missing(): string | undefined;
 }
 
 /** What serves in a memory. */
@@ -91,6 +93,7 @@ function serviceFor(
   const ledger = (board ?? own).ledger(watched ? 3 : 4);
   const adapter = new Adapter(name, heap, memory, originals, ledger, controls, watched, {
     nested: plan.nested,
+    missing: plan.missing,
     dataEnd: plan.module.dataEnd,
   });
   // Lists are for code in the guest: from here they are slower than what is made for here
@@ -108,7 +111,7 @@ function serviceFor(
 }
 
 function groundOf({ name, options }: Plan, heap: Heap, bottom: AnyLayer): AnyAllocator {
-  const layer = options.stack?.(bottom) ?? bottom;
+  const layer = options.stack === undefined ? bottom : options.stack(bottom);
   if (!isLayer(layer) || layer.heap !== heap) {
     const got = isLayer(layer) ? "one on another heap" : show(layer);
     throw new TypeError(
@@ -128,16 +131,25 @@ function heapOn(
   exports: WebAssembly.Exports,
   adapter: () => Adapter,
 ): Heap {
-  const start = options.heapBase ?? heapBaseOf(module) ?? valueOf(exports.__heap_base);
+  const { heapBase } = options, start = heapBase ?? heapBaseOf(module) ?? valueOf(exports.__heap_base);
+  if (heapBase !== undefined && heapBase < module.dataEnd) {
+    throw new RangeError(
+      `Cannot attach to the guest ${name}: heapBase must be ${module.dataEnd} at least, where its data ends, got ${heapBase}`,
+    );
+  }
   if (memory === defaultHeap.memory) {
     if (mode !== "imports") {
       throw new RangeError(
         `Cannot attach to the guest ${name}: its own allocator would serve from the memory of the default heap, too`,
       );
     }
-    if (start !== undefined && start <= defaultHeap.start) return defaultHeap;
+    const moved = module.imports.some(({ kind, name }) => kind === "global" && name === "__memory_base");
+    if (moved || (start !== undefined && start <= defaultHeap.start)) return defaultHeap;
+    const why = start === undefined
+      ? "heapBase must say where its data and stack end"
+      : `its data and stack end at ${start}`;
     throw new RangeError(
-      `Cannot attach to the guest ${name}: its data and stack lie where the default heap begins, at ${defaultHeap.start}`,
+      `Cannot attach to the guest ${name}: ${why}, as the default heap begins at ${defaultHeap.start}`,
     );
   }
   if (mode !== "imports") return new Heap({ memory, more: (bytes) => adapter().more(bytes) });

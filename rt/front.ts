@@ -1,20 +1,19 @@
 /**
  * `front`: lists of small free blocks that a guest's own code serves from, in front of a stack.
  *
- * Guarantees: what the stack below serves, the lists keep and serve again; memory is not wasted on them beyond half of what has been out
- * at most, and 256 KiB. Costs: nothing in a block, whose first word links it while it is free; 3 to 5 ns a request that is served from a
+ * Guarantees: what the stack below serves, the lists keep and serve again; they keep no more than what has been out at most, and 256
+ * KiB, and give half of that back where it is too much, and all before a request is refused. Costs: nothing in a block, whose first word links it while it is free; 3 to 5 ns a request that is served from a
  * list, with no call out of the guest. It counts, so that `stats` over it adds nothing. Of a layer below that can take parts of blocks back
  * (`coalesce`), or all at once (`arena`), it takes a large block and cuts it; otherwise a number of small ones.
  *
  * @module
  */
 
-import type { Gauge } from "../gauge.ts";
 import type { Ptr } from "../heap.ts";
 import { type AnyLayer, type Kept, type Layer, layer, type LayerWith, type StateOf } from "../layer.ts";
 import { adapterOn, type Native } from "./adapter.ts";
 import type { Area } from "./area.ts";
-import { CLASSES, OFFSET, SMALL } from "./switches.ts";
+import { CLASSES, SMALL } from "./switches.ts";
 
 /** State of {@linkcode front}. */
 export interface Front<S> extends Native {
@@ -40,18 +39,25 @@ export const front = <L extends AnyLayer>(
   adapterOn(base.heap, "front").adopt("front", over(base)) as any;
 
 const over = layer(
-  function front<S>(base: Layer<S>): Layer<Front<S>> & { tidy(s: Front<S>): void } {
+  function front<S>(base: Layer<S>): Layer<Front<S>> {
     const { heap, get, put, resize, reset } = base, adapter = adapterOn(heap, "front");
     const cuts = base.divisible === true || reset !== undefined, returns = base.divisible === true || !cuts;
     const classOf = (size: number) => (size + 15) >>> 4;
     const bytesOf = (c: number) => c === 0 ? 16 : c << 4;
-    const row = (area: Area, c: number) => (area.start + OFFSET.classes + (c << 4)) >>> 2;
+    const row = (area: Area, c: number) => (area.start + (c << 4)) >>> 2;
 
-    /** Says when the guest's own code has to ask what to do with what it keeps. */
     const settle = (s: Front<S>, kept: number): void => {
       s.kept = kept;
       s.live = s.area.live;
-      s.area.floor = returns ? s.live - Math.max(0, KEEP + s.area.watermark - kept) : 0;
+    };
+
+    /** Bytes that are kept, about: what has come back since they were counted is, what has gone out is not. */
+    const keptBy = (s: Front<S>): number => Math.max(0, s.kept + s.live - s.area.live);
+
+    /** Gives back half of what may be kept if more is, before more memory is asked for. */
+    const tidy = (s: Front<S>): void => {
+      const most = KEEP + s.area.watermark / 2;
+      if (returns && keptBy(s) > most) trim(s, most / 2);
     };
 
     /** Memory for blocks of a class, which are none of its yet; false if it cannot be had. */
@@ -59,6 +65,7 @@ const over = layer(
       const { area } = s, bytes = bytesOf(c), i = row(area, c);
       const size = cuts ? Math.max(1, Math.min(BATCH, SPAN / bytes | 0)) * bytes : bytes;
       let n = 0;
+      tidy(s);
       if (cuts) {
         const p = get(s.base, size);
         if (p === 0) return false;
@@ -76,7 +83,7 @@ const over = layer(
           push(area, c, p);
         }
       }
-      if (n > 0) settle(s, s.kept + s.live - area.live + n * size);
+      if (n > 0) settle(s, keptBy(s) + n * size);
       return n > 0;
     };
 
@@ -110,7 +117,8 @@ const over = layer(
       const share = kept > most ? most / kept : 1;
       for (let c = 0; c < CLASSES && share < 1; c++) {
         const { words } = area, i = row(area, c), bytes = bytesOf(c);
-        for (let n = Math.floor(counts[c] * share); counts[c] > n; counts[c]--) {
+        const n = Math.floor(counts[c] * share);
+        for (; counts[c] > n; counts[c]--) {
           const p = words[i];
           words[i] = heap.u32[p >>> 2];
           put(s.base, p, bytes);
@@ -124,10 +132,6 @@ const over = layer(
         }
       }
       settle(s, kept);
-    };
-
-    const tidy = (s: Front<S>): void => {
-      if (s.area.live < s.area.floor) trim(s, (KEEP + s.area.watermark) / 2);
     };
 
     const clear = (s: Front<S>): void => {
@@ -148,6 +152,7 @@ const over = layer(
         let p;
         if (size > SMALL || (align as number) > 16) {
           const bytes = size > SMALL ? size : bytesOf(classOf(size));
+          tidy(s);
           p = get(s.base, bytes, align);
           if (p === 0 && returns) {
             trim(s, 0);
@@ -166,10 +171,7 @@ const over = layer(
         s.area.countOut(size);
         adapter.released(p);
         if (size > SMALL) put(s.base, p, size);
-        else {
-          push(s.area, classOf(size), p);
-          tidy(s);
-        }
+        else push(s.area, classOf(size), p);
       },
       resize: (s, p, old, size) => {
         const done = old <= SMALL || size <= SMALL
@@ -178,7 +180,6 @@ const over = layer(
         if (done) s.area.countResize(old, size);
         return done;
       },
-      tidy,
       gauge: (s) => s.figures ?? s.area.gauge(),
       ...(reset && {
         reset: (s: Front<S>) => {
@@ -191,5 +192,5 @@ const over = layer(
       ...(base.maxAlign && { maxAlign: base.maxAlign }),
     };
   },
-  { adapterOn, CLASSES, OFFSET, SMALL, KEEP, BATCH, SPAN },
+  { adapterOn, CLASSES, SMALL, KEEP, BATCH, SPAN },
 ) as unknown as (base: AnyLayer) => AnyLayer;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { show } from "../errors.ts";
+import { ADDRESS_SPACE, assertInteger, show } from "../errors.ts";
 import type { AnyLayer } from "../layer.ts";
 import { isAllocatorImport } from "./allocator_imports.ts";
 import { attach, type Plan } from "./attach.ts";
@@ -110,7 +110,8 @@ export function interpose(source: BufferSource, options: GuestOptions = {}): Int
     ...(glue && { glue }),
   });
   const types = switches.map(({ name, index }) => ({ name, type: module.types[module.functions[index]]! }));
-  const plan: Plan = { module, mode, name, options, nested };
+  const missing = mode === "watch" ? () => missingOf(module, entries) : () => undefined;
+  const plan: Plan = { module, mode, name, options, nested, missing };
   const given = new WeakMap<WebAssembly.Imports, Supply>();
 
   return {
@@ -148,7 +149,7 @@ export function checked(options: GuestOptions): GuestOptions {
   if (unknown !== undefined) {
     throw new TypeError(`Cannot make a guest: expected options among ${OPTIONS.join(", ")}, got ${show(unknown)}`);
   }
-  const { allocator, stack, memory, name } = options;
+  const { allocator, stack, memory, name, heapBase, glue } = options;
   if (allocator !== undefined && !MODES.includes(allocator)) {
     throw new TypeError(`Cannot make a guest: allocator must be one of ${MODES.join(", ")}, got ${show(allocator)}`);
   }
@@ -161,6 +162,16 @@ export function checked(options: GuestOptions): GuestOptions {
   if (name !== undefined && typeof name !== "string") {
     throw new TypeError(`Cannot make a guest: name must be a string, got ${show(name)}`);
   }
+  for (const option of ["imports", "names", "symbols"] as const) {
+    const value = options[option];
+    if (value !== undefined && (typeof value !== "object" || value === null)) {
+      throw new TypeError(`Cannot make a guest: ${option} must be an object, got ${show(value)}`);
+    }
+  }
+  if (glue !== undefined && !(Array.isArray(glue) && glue.every((part) => typeof part === "string"))) {
+    throw new TypeError(`Cannot make a guest: glue must be an array of strings, got ${show(glue)}`);
+  }
+  if (heapBase !== undefined) assertInteger("make a guest", "heapBase, in bytes,", heapBase, 0, ADDRESS_SPACE - 1);
   return options;
 }
 
@@ -190,22 +201,23 @@ function assertCan(module: WasmModule, entries: Entries, mode: Mode): void {
       refuse(`no ${name} was found among its exports and names${why}; names can say which function it is`);
     }
   }
-  if (mode === "replace") {
-    const { hidden, sure, why } = findHidden(module, entries);
-    if (hidden.length > 0) {
-      const list = hidden.map(({ index, looks, why }) =>
-        `function ${index}${looks ? `, perhaps ${looks}` : ""} (${why})`
-      );
-      refuse(
-        `what it serves itself would come to functions that were not found: ${
-          list.join("; ")
-        }; names can say what they are`,
-      );
-    }
-    if (!sure && !found.has("realloc")) {
-      refuse(`it may have a realloc that was not found, as ${why}; names can say which function it is`);
-    }
+  const missing = mode === "replace" ? missingOf(module, entries) : undefined;
+  if (missing !== undefined) refuse(missing);
+}
+
+/** Why blocks that its own allocator has not served could come to parts of that which were not found, if they could. */
+function missingOf(module: WasmModule, entries: Entries): string | undefined {
+  const { hidden, sure, why } = findHidden(module, entries);
+  if (hidden.length > 0) {
+    const list = hidden.map(({ index, looks, why }) =>
+      `function ${index}${looks ? `, perhaps ${looks}` : ""} (${why})`
+    );
+    return `blocks that it has not served would come to functions that were not found: ${
+      list.join("; ")
+    }; names can say what they are`;
   }
+  if (sure || entries.found.has("realloc")) return undefined;
+  return `it may have a realloc that was not found, as ${why}; names can say which function it is`;
 }
 
 /** The functions that get a switch: one that is two entries gets one. */

@@ -89,7 +89,7 @@ export class Switchboard {
 
 /** What an adapter does for a switchboard. What the guest's own allocator calls of itself, while it is at work, goes to itself. */
 export function functionsOf(adapter: Adapter): Record<EntryName, (...args: number[]) => number | void> {
-  const c = cFunctions(adapter), { originals } = adapter, { malloc, free, realloc } = originals;
+  const c = cFunctions(adapter), { originals } = adapter, { malloc, realloc } = originals;
   const served = Object.fromEntries(
     Object.entries(c).map(([name, f]: [string, (...args: number[]) => number]) => [
       name,
@@ -99,11 +99,6 @@ export function functionsOf(adapter: Adapter): Record<EntryName, (...args: numbe
   return {
     ...served,
     malloc: (size) => adapter.inside ? malloc!(size) : adapter.late(size >>> 0) || c.malloc(size),
-    free: (p) => {
-      if (adapter.inside) free!(p);
-      else if (p === 0) adapter.tidy();
-      else c.free(p);
-    },
     realloc: (p, size) => {
       if (adapter.inside) return realloc!(p, size);
       if (p === 0) return adapter.late(size >>> 0) || c.malloc(size);

@@ -7,7 +7,7 @@
  * it. There is an *area* for each state of `front`, too.
  *
  * ```text
- *   area:  0 floor   64 + 16 c: class c: head of its list, first and last address of what is not cut into blocks yet, their bytes
+ *   area:  16 c: class c: head of its list, first and last address of what is not cut into blocks yet, their bytes
  * ```
  *
  * @module
@@ -19,9 +19,6 @@ import { TABLE } from "./ledger.ts";
 
 /** Bytes of an area. Slot `s` has the one at `s * AREA`. */
 export const AREA = 1024;
-
-/** Where things are in an area, in bytes from its start. */
-export const OFFSET = { floor: 0, classes: 64 } as const;
 
 /** Bytes up to which there are lists, and how many classes of 16 bytes that makes, with that of no bytes. */
 export const SMALL = 512, CLASSES: number = SMALL / 16 + 1;
@@ -148,15 +145,15 @@ export const replacing = {
       (if (i32.ge_u (local.get $n) (global.get $limit)) (then (return ${leaveMalloc(element)})))
       (local.set $class (i32.add (global.get $area)
         (i32.and (i32.add (local.get $n) (i32.const 15)) (i32.const 0x7ffffff0))))
-      (local.set $p (i32.load offset=${OFFSET.classes} (local.get $class)))
+      (local.set $p (i32.load (local.get $class)))
       (if (local.get $p)
-        (then (i32.store offset=${OFFSET.classes} (local.get $class) (i32.load memory=0 (local.get $p))))
+        (then (i32.store (local.get $class) (i32.load memory=0 (local.get $p))))
         (else
-          (local.set $p (i32.load offset=${OFFSET.classes + 4} (local.get $class)))
-          (if (i32.eq (local.get $p) (i32.load offset=${OFFSET.classes + 8} (local.get $class)))
+          (local.set $p (i32.load offset=4 (local.get $class)))
+          (if (i32.eq (local.get $p) (i32.load offset=8 (local.get $class)))
             (then (return ${leaveMalloc(element)})))
-          (i32.store offset=${OFFSET.classes + 4} (local.get $class)
-            (i32.add (local.get $p) (i32.load offset=${OFFSET.classes + 12} (local.get $class))))))
+          (i32.store offset=4 (local.get $class)
+            (i32.add (local.get $p) (i32.load offset=12 (local.get $class))))))
       ${enter("(i32.shr_u (local.get $p) (i32.const 2))")}
       ${countIn}
       (local.get $p))`),
@@ -166,10 +163,8 @@ export const replacing = {
       ${countOut}
       (local.set $class (i32.add (global.get $area)
         (i32.and (i32.add (local.get $bytes) (i32.const 15)) (i32.const 0x7ffffff0))))
-      (i32.store memory=0 (local.get $p) (i32.load offset=${OFFSET.classes} (local.get $class)))
-      (i32.store offset=${OFFSET.classes} (local.get $class) (local.get $p))
-      (if (i32.lt_u (global.get $live) (i32.load offset=${OFFSET.floor} (global.get $area)))
-        (then (call_indirect (type $free) (i32.const 0) (i32.const ${element})))))`),
+      (i32.store memory=0 (local.get $p) (i32.load (local.get $class)))
+      (i32.store (local.get $class) (local.get $p)))`),
   calloc: (element: number): Body => calloc(element),
   realloc: (element: number): Body =>
     body(

@@ -161,6 +161,13 @@ each(WATCH, "guest_mistakes: functions that were not found, of an allocator that
   enter(init(check(trace(stats(g.bottom)))), () => x.do_free(x.do_aligned_alloc(64, 100)));
   leakFree(() => x.do_free(x.do_aligned_alloc(64, 100)))();
   x.balanced(1000, 100);
+  const message = "Cannot serve the guest own_hidden by such a stack: blocks that it has not served would come to";
+  for (const stack of [debug(g.bottom), mmap(g.heap)]) {
+    const a = init(stats(stack)), e = assertThrows(() => enter(a, () => x.do_malloc(10)), Error);
+    assertStringIncludes(e.message, message);
+    assertEquals(out(a.gauge()), [0, 0]);
+  }
+  x.balanced(1000, 100);
 });
 
 each(OWN, "guest_mistakes: a guest that frees what the host has got, and the other way round", (way) => {

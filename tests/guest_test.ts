@@ -198,7 +198,6 @@ Deno.test("guest: options that are none", async () => {
   await refused(5, TypeError, "Cannot make a guest: expected options, got 5");
   await refused({ alocator: "watch" }, TypeError, "Cannot make a guest: expected options among imports, allocator");
   await refused({ allocator: "own" }, TypeError, 'allocator must be one of imports, watch, replace, got "own"');
-  await refused({ stack: stats }, TypeError, "layer"); // there is no env.callback: that comes later
   await refused({ stack: 5 }, TypeError, "Cannot make a guest: stack must be a function of the layer below, got 5");
   await refused(
     { stack: () => 5, imports: { env } },
@@ -213,6 +212,11 @@ Deno.test("guest: options that are none", async () => {
   await refused({ allocator: "imports", heapBase: -1 }, RangeError, "heapBase");
   await refused({ allocator: "imports", heapBase: "0" }, TypeError, "heapBase");
   await refused({ allocator: "imports", heapBase: 2 ** 30 }, RangeError, "start");
+  await refused(
+    { allocator: "imports", heapBase: 1024 },
+    RangeError,
+    "heapBase must be 1032 at least, where its data ends",
+  );
   await refused({ names: { maloc: "malloc" } }, TypeError, "names must be of malloc, free");
   await refused({ names: { malloc: "mallok" } }, RangeError, 'Cannot find malloc: the module has no function "mallok"');
   await refused(
@@ -223,9 +227,12 @@ Deno.test("guest: options that are none", async () => {
   await refused(
     { names: { malloc: "free" } },
     TypeError,
-    'Cannot use "free" as malloc: expected (i32) -> i32, got (i32) -> ()',
+    'Cannot use "free" as malloc: expected malloc(i32) -> i32, got (i32)',
   );
-  await refused({ glue: 5 }, TypeError, "glue");
+  await refused({ glue: "x.js" }, TypeError, 'glue must be an array of strings, got "x.js"');
+  await refused({ glue: [5] }, TypeError, "glue must be an array of strings, got an array of 1");
+  await refused({ names: 5 }, TypeError, "names must be an object, got 5");
+  await refused({ symbols: null }, TypeError, "symbols must be an object, got null");
 });
 
 Deno.test("guest: binaries that are none, or not to be served", async () => {
@@ -344,6 +351,19 @@ Deno.test("guest: an allocator whose functions call each other", () => {
     assertEquals(g.strays, 0);
     g.deinit();
     assertEquals((x.out as unknown as WebAssembly.Global).value, 0);
+  }
+});
+
+Deno.test("guest: an allocator that traps", () => {
+  for (const nested of [false, true]) {
+    const { g, x } = smallOf({ nested });
+    const p = x.do_malloc(10);
+    x.do_free(p);
+    assertThrows(() => x.do_free(p), WebAssembly.RuntimeError);
+    x.do_free(x.do_malloc(20));
+    assertEquals(out(g.gauge()), [0, 0]);
+    assertEquals([g.gauge().nalloc, g.strays], [2, 1]);
+    enter(init(check(stats(g.bottom))), () => x.do_free(x.do_malloc(20)));
   }
 });
 
@@ -515,7 +535,12 @@ Deno.test("guest: one in the memory of the default heap", () => {
   assertThrows(
     () => of(bytes, { imports }),
     RangeError,
-    "its data and stack lie where the default heap begins, at 4096",
+    "heapBase must say where its data and stack end, as the default",
+  );
+  assertThrows(
+    () => of(bytes, { imports, heapBase: 66576 }),
+    RangeError,
+    "its data and stack end at 66576, as the default",
   );
   const own = { allocator: "watch", imports } as const;
   assertThrows(() => smallOf({ imported: true }, own), RangeError, "its own allocator would serve from the memory of");

@@ -19,7 +19,7 @@ function sources(folder: string): string[] {
 export async function libraryForNode(): Promise<string> {
   const dir = await Deno.realPath(await Deno.makeTempDir());
   const top = [...Deno.readDirSync(root)].filter(({ name }) => name.endsWith(".ts")).map(({ name }) => name);
-  const all = [...top, ...["layers/", "rt/", "std/"].flatMap(sources)];
+  const all = [...top, ...["layers/", "rt/", "std/", "testing/"].flatMap(sources)];
   const args = ["transpile", "--no-check", "--no-config", "--outdir", dir, ...all];
   const { success, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: root.pathname }).output();
   assert(success, new TextDecoder().decode(stderr));
