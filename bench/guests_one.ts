@@ -3,11 +3,15 @@
 import { type AnyLayer, check, enter, general, stats, trace } from "../mod.ts";
 import { front } from "../rt/front.ts";
 import type { GuestOptions } from "../rt/mod.ts";
+import type { ContenderName } from "./guests/contenders.ts";
 import { type Program, works } from "./guests/programs.ts";
 import { quantile } from "./report.ts";
 
 /** What is told of a contender: nanoseconds an operation; the bytes of its memory in the end. */
-export type Measured = Record<string, { readonly ns: number; readonly memory: number }>;
+export interface Measured {
+  readonly ns: number;
+  readonly memory: number;
+}
 
 interface Contender {
   /** None: the program as it is. */
@@ -18,12 +22,12 @@ interface Contender {
   readonly slow?: boolean;
 }
 
-const contenders: Readonly<Record<string, Contender>> = {
+const contenders: Readonly<Record<ContenderName, Contender>> = {
   own: {},
   replace: { options: { allocator: "replace" } },
-  general: { options: { allocator: "replace", stack: ({ heap }) => front(general(heap)) } },
   arena: { options: { allocator: "replace" }, arena: true },
-  outside: { options: { allocator: "replace", stack: ({ heap }) => general(heap) } },
+  front: { options: { allocator: "replace", stack: ({ heap }) => front(general(heap)) } },
+  general: { options: { allocator: "replace", stack: ({ heap }) => general(heap) } },
   imports: { options: { allocator: "imports" } },
   watch: { options: { allocator: "watch", stack: (bottom) => check(stats(bottom as Counted)) } },
   traced: { options: { allocator: "watch", stack: (bottom) => check(trace(stats(bottom as Counted))) }, slow: true },
@@ -32,10 +36,7 @@ const contenders: Readonly<Record<string, Contender>> = {
 // deno-lint-ignore no-explicit-any -- `stack` is given a layer of which nothing is known
 type Counted = AnyLayer & any;
 
-const [name, quick, only] = Deno.args, work = works[name];
-import process from "node:process";
-const me = Deno.env.get("CPU");
-const now = () => { if (!me) return performance.now(); const { user, system } = process.cpuUsage(); return (user + system) / 1e3; };
+const [name, quick] = Deno.args, work = works[name];
 
 class Runner {
   readonly name: string;
@@ -57,9 +58,9 @@ class Runner {
 
   /** Takes a sample; returns what came of it, by operation. */
   run(): number {
-    const { guest, run } = this.#program, start = now();
+    const { guest, run } = this.#program, start = performance.now();
     const sum = this.#arena ? enter(guest!.arena(), () => run(this.#ops, true)) : run(this.#ops, false);
-    this.#ns.push((now() - start) * 1e6 / this.#ops);
+    this.#ns.push((performance.now() - start) * 1e6 / this.#ops);
     return sum;
   }
 
@@ -74,7 +75,6 @@ class Runner {
 
 const runners: Runner[] = [];
 for (const [name, contender] of Object.entries(contenders)) {
-  if (only && !only.split(",").includes(name)) continue;
   const { options } = contender;
   if (options?.allocator && !work.modes.includes(options.allocator)) continue;
   runners.push(new Runner(name, await work.load(options && { name, ...options }), contender));
@@ -89,10 +89,12 @@ for (let r = -warmup; r < samples; r++) {
     if (slow && r % 4 !== 0) continue;
     const sum = runner.run();
     if (!sums.has(slow)) sums.set(slow, sum);
-    if (sums.get(slow) !== sum) throw new Error(`Cannot trust ${runner.name}: ${name} made ${sum}, not ${sums.get(slow)}`);
+    if (sums.get(slow) !== sum) {
+      throw new Error(`Cannot trust ${runner.name}: ${name} made ${sum}, not ${sums.get(slow)}`);
+    }
   }
 }
-const measured: Measured = Object.fromEntries(
+const measured: Record<string, Measured> = Object.fromEntries(
   runners.map(({ name, ns, memory }) => [name, { ns, memory: memory.buffer.byteLength }]),
 );
 console.log(JSON.stringify(measured));

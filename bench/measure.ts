@@ -152,7 +152,7 @@ export async function legend(
 }
 
 /** An item of a list in lines as `deno fmt` makes them. */
-function wrap(item: string): string {
+export function wrap(item: string): string {
   const lines = [""];
   for (const word of item.split(" ")) {
     const line = lines[lines.length - 1], longer = line === "" ? word : `${line} ${word}`;

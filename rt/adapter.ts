@@ -13,16 +13,14 @@ import { ADDRESS_SPACE } from "../errors.ts";
 import type { Gauge } from "../gauge.ts";
 import type { Heap, Ptr } from "../heap.ts";
 import type { AnyLayer } from "../layer.ts";
-import { ForeignFreeError } from "../memory_errors.ts";
-import { isAmbient, onSwitch, servedOn, top, topOn } from "../region.ts";
+import { isAmbient, onSwitch, servedOn, topOn } from "../region.ts";
 import { Area } from "./area.ts";
 import type { Blocks } from "./blocks.ts";
 import { LARGE, type Ledger } from "./ledger.ts";
+import { type About, type Originals, OwnAllocator } from "./own_allocator.ts";
 import { type Fate, Slots } from "./slots.ts";
+import { Strays } from "./strays.ts";
 import { type Controls, SMALL } from "./switches.ts";
-
-/** The functions of a guest's own allocator, by their names in C. */
-export type Originals = Readonly<Record<string, ((...args: number[]) => number) | undefined>>;
 
 /** State of a layer that the guest's own code knows. */
 export interface Native {
@@ -30,16 +28,6 @@ export interface Native {
   readonly area: Area;
   /** What it had counted when it was closed. */
   figures: Gauge | undefined;
-}
-
-/** What is known of a guest and its own allocator. */
-export interface About {
-  /** Functions of that which call others of it. */
-  readonly nested: ReadonlySet<string>;
-  /** Why the guest must not be handed other blocks than those of that, if it must not. */
-  missing(): string | undefined;
-  /** Where its data ends. */
-  readonly dataEnd: Ptr;
 }
 
 /** A block that its stack cannot align as it has been asked for: it lies in a larger one. */
@@ -57,9 +45,9 @@ export class Adapter implements Blocks {
   /** Its blocks. */
   readonly ledger: Ledger;
   /** Its own allocator, if it has one. */
-  readonly originals: Originals;
-  /** Frees of what was no block that is known. */
-  strays = 0;
+  readonly own: OwnAllocator;
+  /** What has been freed that was no block which is known. */
+  readonly strays: Strays;
   /** What the guest's own allocator has served since the last request, which layers above may have moved. */
   latest: Ptr = 0;
 
@@ -70,27 +58,19 @@ export class Adapter implements Blocks {
   readonly #slots: Slots;
   /** The layers that have such states, by `get`: whether the guest's own code knows them. */
   readonly #natives: WeakMap<AnyLayer["get"], boolean> = new WeakMap();
-  /** What of its own allocator's memory is handed out by others. */
-  readonly #ranges: [start: Ptr, end: Ptr][] = [];
   /** Where lists of the guest's own code may have blocks: up to there. */
   #reached: Ptr = 0;
   readonly #larger: Map<Ptr, Larger> = new Map();
   /** Bytes that the guest asks for now. */
   #asked = 0;
-  /** Blocks that lie 8 bytes behind the start of its own allocator's, and that. */
-  readonly #shifted: Map<Ptr, Ptr> = new Map();
   /** What has been cut out of the block that is being freed. */
   #instead: Ptr = 0;
   /** The allocator that was asked for its slot last. */
   #recent: AnyAllocator | undefined;
   #recentSlot = 0;
-  /** Functions of its own allocator that call others of it. */
-  readonly #nested: ReadonlySet<string>;
   /** Why it must not be handed others' blocks, once that has been asked for. */
   readonly #missing: About["missing"];
   #mixes = false;
-  /** Where blocks can be of before it was served. */
-  readonly #older: readonly [start: Ptr, end: Ptr];
   #ground: AnyAllocator | undefined;
   /** What serves now, or undefined while that has to be looked up at each call. */
   #current: AnyAllocator | undefined;
@@ -98,8 +78,6 @@ export class Adapter implements Blocks {
   #native = 0;
   /** The figures that the guest's own code has in hand. */
   #bound: Area | undefined;
-  /** Whether the guest's own allocator is at work, whose calls of itself are its own affair. */
-  #inside = false;
 
   /**
    * An adapter for a memory.
@@ -115,18 +93,17 @@ export class Adapter implements Blocks {
     ledger: Ledger,
     controls: Controls | undefined,
     watched: boolean,
-    { nested, missing, dataEnd }: About,
+    about: About,
   ) {
     this.name = name;
     this.heap = heap;
     this.ledger = ledger;
-    this.originals = originals;
     this.#memory = memory;
     this.#controls = controls;
     this.#watched = watched;
-    this.#nested = nested;
-    this.#missing = missing;
-    this.#older = [dataEnd, memory.buffer.byteLength];
+    this.#missing = about.missing;
+    this.own = new OwnAllocator(originals, about, memory.buffer.byteLength, () => this.#steer());
+    this.strays = new Strays(heap, this.own, () => this.ground);
     this.#slots = new Slots(name, ledger);
     adapterOf.set(heap, this);
     ledger.reach(memory.buffer.byteLength);
@@ -179,12 +156,12 @@ export class Adapter implements Blocks {
   /** @inheritDoc */
   put(p: Ptr): void {
     const { ledger } = this, slot = ledger.slotOf(p);
-    if (slot === 0) return this.#stray(p);
+    if (slot === 0) return this.#isCut(p) ? undefined : this.strays.free(p);
     const a = this.#slots.ownerOf(slot), size = ledger.sizeOf(p), larger = this.#larger.get(p);
     ledger.delete(p);
     if (larger !== undefined) this.#larger.delete(p);
     if (a === undefined) {
-      if (this.#slots.fateOf(slot) === "original") this.free(larger?.p ?? p);
+      if (this.#slots.fateOf(slot) === "original") this.putOwn(larger?.p ?? p);
       return;
     }
     try {
@@ -214,7 +191,7 @@ export class Adapter implements Blocks {
 
   /** @inheritDoc */
   move(p: Ptr, old: number, size: number, align: number): Ptr {
-    if (old < 0) return this.#moveStray(p, size);
+    if (old < 0) return this.strays.move(p, size);
     const a = this.#slots.ownerOf(this.ledger.slotOf(p)) ?? this.#serving(), least = Math.min(old, size);
     this.#assertOpen(a);
     const q = this.#take(a, size, align);
@@ -230,13 +207,11 @@ export class Adapter implements Blocks {
     const slot = this.#claim(a), beyond = align > 16 && align > (a.layer.maxAlign ?? 16);
     this.latest = 0;
     this.#asked = size;
-    if (!beyond) {
-      const p = a._get(a.state, size, align);
-      if (p !== this.latest && this.#watched && !this.#mixes && p !== 0) this.#assertMixes(a, p, size);
-      return p === 0 ? 0 : this.#enter(p, size, slot, p);
-    }
-    const bytes = size + align, p = bytes < ADDRESS_SPACE ? a._get(a.state, bytes, 16) : 0;
+    const bytes = beyond ? size + align : size;
+    const p = bytes < ADDRESS_SPACE ? a._get(a.state, bytes, beyond ? 16 : align) : 0;
     if (p === 0) return 0;
+    if (this.#watched && !this.#mixes && (beyond || p !== this.latest)) this.#assertMixes(a, p, bytes);
+    if (!beyond) return this.#enter(p, size, slot, p);
     const q = Math.ceil(p / align) * align;
     this.#enter(q, size, slot, p);
     this.#larger.set(q, { p, size: bytes });
@@ -248,9 +223,10 @@ export class Adapter implements Blocks {
    * block, and `get` is to be called.
    */
   late(size: number): Ptr {
-    const pending = this.#controls?.pending, p = pending === undefined ? 0 : pending.value >>> 0;
+    if (this.#bound === undefined) return 0; // a global costs more than the rest
+    const pending = this.#controls!.pending, p = pending.value >>> 0;
     if (p === 0) return 0;
-    pending!.value = 0;
+    pending.value = 0;
     this.latest = p;
     this.#current!.state.area.countIn(size);
     return this.#enter(p, size, this.#native, p);
@@ -258,56 +234,21 @@ export class Adapter implements Blocks {
 
   // The guest's own allocator
 
-  /** Whether it is at work now: what it calls of itself is its own affair. */
-  get inside(): boolean {
-    return this.#inside;
-  }
-
-  /** Calls a function of it, which may call others of it. */
-  inOriginal(name: string, ...args: number[]): number {
-    const before = this.#inside;
-    this.#inside = true;
-    this.#steer();
-    try {
-      return this.originals[name]!(...args) >>> 0;
-    } finally {
-      this.#inside = before;
-      this.#steer();
-    }
-  }
-
-  /** Calls a function of it. */
-  original(name: string, ...args: number[]): number {
-    return this.#nested.has(name) ? this.inOriginal(name, ...args) : this.originals[name]!(...args) >>> 0;
-  }
-
-  /**
-   * A block that it serves, or 0. Where it aligns to 8 bytes, that is as good as ever for the guest; a layer that asks for other
-   * sizes than the guest does may depend on 16.
-   */
-  own(size: number): Ptr {
-    const p = this.original("malloc", size);
-    if ((p & 8) === 0 || size === this.#asked) return p;
-    this.original("free", p);
-    const from = size + 8 < ADDRESS_SPACE ? this.original("malloc", size + 8) : 0;
-    if ((from & 8) === 0) return from;
-    this.#shifted.set(from + 8, from);
-    return from + 8;
+  /** A block that it serves, or 0: for the guest it is aligned as ever, while a layer that asks for other sizes may need more. */
+  getOwn(size: number): Ptr {
+    return this.own.get(size, size !== this.#asked);
   }
 
   /** Takes back a block that it has served. */
-  free(p: Ptr): void {
-    const from = this.#shifted.get(p) ?? p;
-    if (from !== p) this.#shifted.delete(p);
-    this.original("free", this.#instead || from);
+  putOwn(p: Ptr): void {
+    if (this.#instead !== 0) this.own.free(this.#instead);
+    else this.own.put(p);
   }
 
   /** Memory from it for others to hand out: the ledger has room for all of that. */
   more(bytes: number): Ptr {
-    const p = this.inOriginal("malloc", bytes);
-    if (p === 0) return 0;
-    this.#ranges.push([p, p + bytes]);
-    this.cover();
+    const p = this.own.lend(bytes);
+    if (p !== 0) this.cover();
     return p;
   }
 
@@ -315,7 +256,7 @@ export class Adapter implements Blocks {
   reallocate(p: Ptr, size: number): Ptr {
     const slot = this.ledger.slotOf(p), old = this.ledger.sizeOf(p);
     const { area } = this.#slots.ownerOf(slot)!.state as Native;
-    const q = this.inOriginal("realloc", p, size);
+    const q = this.own.run("realloc", p, size);
     if (q === 0 && size > 0) return 0;
     if (q === p) area.countResize(old, size);
     else {
@@ -382,7 +323,8 @@ export class Adapter implements Blocks {
       area?.bind(controls);
       this.#bound = area;
     }
-    const { ledger } = this, on = area !== undefined && !this.#inside && (this.#watched || this.#reached <= ledger.end);
+    const { ledger } = this,
+      on = area !== undefined && !this.own.inside && (this.#watched || this.#reached <= ledger.end);
     controls.limit.value = on ? (this.#watched ? LARGE : SMALL + 1) : 0;
     controls.cover.value = on ? ledger.covered : 0;
   }
@@ -416,32 +358,13 @@ export class Adapter implements Blocks {
     return p;
   }
 
-  /** Frees what is no block that is known: from before, from a function that was not found, or by mistake. */
-  #stray(p: Ptr): void {
-    if (this.#isCut(p) || this.#accuse(p)) return;
-    this.strays++;
-    if (this.originals.free !== undefined && !this.#isHandedOut(p)) this.original("free", p);
-  }
-
-  /** Resizes what is no block that is known, as far as the guest's own allocator knows it. */
-  #moveStray(p: Ptr, size: number): Ptr {
-    if (this.#accuse(p)) return 0;
-    this.strays++;
-    return this.originals.realloc === undefined || this.#isHandedOut(p) ? 0 : this.inOriginal("realloc", p, size);
-  }
-
-  /** Whether memory of others is there, of which its own allocator must not hear. */
-  #isHandedOut(p: Ptr): boolean {
-    return this.#ranges.some(([start, end]) => p >= start && p < end);
-  }
-
   /** Frees an aligned block that the guest has cut out of one of its own allocator's, if it is one. */
   #isCut(p: Ptr): boolean {
     const { ledger } = this, whole = ledger.around(p), slot = whole === 0 ? 0 : ledger.slotOf(whole);
     if (slot === 0 || this.#slots.fateOf(slot) !== "original" || this.#larger.has(whole)) return false;
     const a = this.#slots.ownerOf(slot), size = ledger.sizeOf(whole);
     ledger.delete(whole);
-    if (a === undefined) this.original("free", p);
+    if (a === undefined) this.own.free(p);
     else {
       this.#instead = p;
       try {
@@ -451,38 +374,6 @@ export class Adapter implements Blocks {
       }
     }
     return true;
-  }
-
-  /**
-   * Has a layer that looks for misuse say what is wrong with freeing what is there, if one serves, which throws that. What may be
-   * of before is left to the guest. True if it is a block that was had from that layer elsewhere, and is freed.
-   */
-  #accuse(p: Ptr): boolean {
-    const a = this.#looking();
-    if (a === undefined) return false;
-    const { layer, state } = a, size = layer.owns?.(state, p) ? layer.sizeOf?.(state, p) : undefined;
-    try {
-      a._put(state, p, size ?? 0);
-    } catch (e) {
-      if (e instanceof ForeignFreeError && this.#isOlder(p)) return false;
-      throw e;
-    }
-    return true;
-  }
-
-  /** The innermost allocator here that looks for misuse. */
-  #looking(): AnyAllocator | undefined {
-    for (let a: AnyAllocator | undefined = top(); a !== undefined; a = a._outside) {
-      if (a.heap === this.heap && !a.closed && a.layer.verify !== undefined) return a;
-    }
-    const { ground } = this;
-    return ground.closed || ground.layer.verify === undefined ? undefined : ground;
-  }
-
-  /** Whether the guest's own allocator can have served that before it was watched, or replaced. */
-  #isOlder(p: Ptr): boolean {
-    const [start, end] = this.#older;
-    return p >= start && p < end && p % 8 === 0 && this.originals.free !== undefined && !this.#isHandedOut(p);
   }
 
   /** The slot of an allocator, which it has from now on. */

@@ -1,10 +1,11 @@
 /**
  * `front`: lists of small free blocks that a guest's own code serves from, in front of a stack.
  *
- * Guarantees: what the stack below serves, the lists keep and serve again; they keep no more than what has been out at most, and 256
- * KiB, and give half of that back where it is too much, and all before a request is refused. Costs: nothing in a block, whose first word links it while it is free; 3 to 5 ns a request that is served from a
- * list, with no call out of the guest. It counts, so that `stats` over it adds nothing. Of a layer below that can take parts of blocks back
- * (`coalesce`), or all at once (`arena`), it takes a large block and cuts it; otherwise a number of small ones.
+ * Guarantees: what the stack below serves, the lists keep and serve again. Before more is asked for of that stack, what they
+ * keep goes back to it, if it is more than 1.5 times what has been out at most, and 256 KiB. Costs: nothing in a block, whose
+ * first word links it while it is free; 3 to 5 ns a request that is served from a list, with no call out of the guest. It counts, so
+ * that `stats` over it adds nothing. Of a layer below that can take parts of blocks back (`coalesce`), or all at once (`arena`), it
+ * takes a large block and cuts it; otherwise a number of small ones.
  *
  * @module
  */
@@ -19,17 +20,19 @@ import { CLASSES, SMALL } from "./switches.ts";
 export interface Front<S> extends Native {
   /** State of the layer below. */
   base: S;
-  /** Bytes in the lists, and not yet cut, when that was last counted. */
-  kept: number;
-  /** Bytes out then. */
-  live: number;
+  /** Bytes that each class has had of it in a row. */
+  taken: Uint32Array;
+  /** Bytes that all classes have of it, in blocks that are out and in what is kept. */
+  had: number;
+  /** Bytes that are out in blocks that have no class. */
+  large: number;
 }
 
 /** Bytes that lists may have whatever has been out. */
 const KEEP = 256 * 1024;
 
-/** Blocks that are had at once at most, and the bytes that these have. */
-const BATCH = 128, SPAN = 16384;
+/** Bytes that are had for a class at once, at least and at most: between these, a quarter of what it has taken. */
+const LEAST = 2048, MOST = 65536;
 
 /** Lists of a guest's free blocks, over a stack on the guest's heap. */
 export const front = <L extends AnyLayer>(
@@ -46,45 +49,32 @@ const over = layer(
     const bytesOf = (c: number) => c === 0 ? 16 : c << 4;
     const row = (area: Area, c: number) => (area.start + (c << 4)) >>> 2;
 
-    const settle = (s: Front<S>, kept: number): void => {
-      s.kept = kept;
-      s.live = s.area.live;
-    };
-
-    /** Bytes that are kept, about: what has come back since they were counted is, what has gone out is not. */
-    const keptBy = (s: Front<S>): number => Math.max(0, s.kept + s.live - s.area.live);
-
-    /** Gives back half of what may be kept if more is, before more memory is asked for. */
-    const tidy = (s: Front<S>): void => {
-      const most = KEEP + s.area.watermark / 2;
-      if (returns && keptBy(s) > most) trim(s, most / 2);
-    };
-
     /** Memory for blocks of a class, which are none of its yet; false if it cannot be had. */
     const refill = (s: Front<S>, c: number): boolean => {
+      spare(s);
       const { area } = s, bytes = bytesOf(c), i = row(area, c);
-      const size = cuts ? Math.max(1, Math.min(BATCH, SPAN / bytes | 0)) * bytes : bytes;
-      let n = 0;
-      tidy(s);
+      let n = Math.ceil(Math.min(MOST, Math.max(LEAST, s.taken[c] >>> 2)) / bytes);
+      let taken = 0;
       if (cuts) {
-        const p = get(s.base, size);
+        const p = get(s.base, n * bytes) || get(s.base, (n = 1) * bytes);
         if (p === 0) return false;
-        adapter.reach(p + size);
+        adapter.reach(p + n * bytes);
         const { words } = area;
         words[i + 1] = p;
-        words[i + 2] = p + size;
+        words[i + 2] = p + n * bytes;
         words[i + 3] = bytes;
-        n = 1;
+        taken = n * bytes;
       } else {
-        for (; n < BATCH >>> 2; n++) {
+        for (; taken < n * bytes; taken += bytes) {
           const p = get(s.base, bytes);
           if (p === 0) break;
           adapter.reach(p + bytes);
           push(area, c, p);
         }
       }
-      if (n > 0) settle(s, keptBy(s) + n * size);
-      return n > 0;
+      s.taken[c] += taken;
+      s.had += taken;
+      return taken > 0;
     };
 
     const push = (area: Area, c: number, p: Ptr): void => {
@@ -105,46 +95,44 @@ const over = layer(
       return q;
     };
 
-    /** Gives back what is kept, down to so many bytes. */
-    const trim = (s: Front<S>, most: number): void => {
-      const { area } = s, counts = new Uint32Array(CLASSES);
-      let kept = 0;
+    /** Gives back all that is kept. */
+    const trim = (s: Front<S>): void => {
       for (let c = 0; c < CLASSES; c++) {
-        const { words } = area, i = row(area, c);
-        for (let p = words[i]; p !== 0; p = heap.u32[p >>> 2]) counts[c]++;
-        kept += counts[c] * bytesOf(c) + words[i + 2] - words[i + 1];
-      }
-      const share = kept > most ? most / kept : 1;
-      for (let c = 0; c < CLASSES && share < 1; c++) {
-        const { words } = area, i = row(area, c), bytes = bytesOf(c);
-        const n = Math.floor(counts[c] * share);
-        for (; counts[c] > n; counts[c]--) {
-          const p = words[i];
+        const { words } = s.area, i = row(s.area, c), bytes = bytesOf(c);
+        for (let p = words[i]; p !== 0; p = words[i]) {
           words[i] = heap.u32[p >>> 2];
           put(s.base, p, bytes);
-          kept -= bytes;
+          s.had -= bytes;
         }
         const rest = words[i + 2] - words[i + 1];
-        if (share === 0 && rest > 0) {
+        if (rest > 0) {
           put(s.base, words[i + 1], rest);
           words[i + 1] = words[i + 2];
-          kept -= rest;
+          s.had -= rest;
         }
       }
-      settle(s, kept);
+      s.taken.fill(0);
+    };
+
+    /** Gives it back if it is too much. */
+    const spare = (s: Front<S>): void => {
+      const { live, watermark } = s.area;
+      if (returns && s.had - (live - s.large) > KEEP + 1.5 * watermark) trim(s);
     };
 
     const clear = (s: Front<S>): void => {
       const { words } = s.area;
-      for (let c = 0; c < CLASSES; c++) words.fill(0, row(s.area, c), row(s.area, c) + 4);
+      words.fill(0, row(s.area, 0), row(s.area, CLASSES));
+      s.taken.fill(0);
+      s.had = s.large = 0;
     };
 
     return {
       heap,
       counts: true,
-      init: () => ({ base: base.init(), ...adapter.open("gone"), kept: 0, live: 0 }),
+      init: () => ({ base: base.init(), ...adapter.open("gone"), taken: new Uint32Array(CLASSES), had: 0, large: 0 }),
       deinit: (s) => {
-        if (returns) trim(s, 0);
+        if (returns) trim(s);
         adapter.close(s);
         base.deinit(s.base);
       },
@@ -152,17 +140,22 @@ const over = layer(
         let p;
         if (size > SMALL || (align as number) > 16) {
           const bytes = size > SMALL ? size : bytesOf(classOf(size));
-          tidy(s);
+          spare(s);
           p = get(s.base, bytes, align);
           if (p === 0 && returns) {
-            trim(s, 0);
+            trim(s);
             p = get(s.base, bytes, align);
           }
-          if (size <= SMALL) adapter.reach(p + bytes); // it comes back to the lists
+          if (p === 0) return 0;
+          if (size > SMALL) s.large += size;
+          else { // it comes back to the lists
+            s.had += bytes;
+            adapter.reach(p + bytes);
+          }
         } else {
           const c = classOf(size);
           p = pop(s.area, c);
-          if (p === 0 && (refill(s, c) || (returns && (trim(s, 0), refill(s, c))))) p = pop(s.area, c);
+          if (p === 0 && (refill(s, c) || (returns && (trim(s), refill(s, c))))) p = pop(s.area, c);
         }
         if (p !== 0) s.area.countIn(size);
         return p >>> 0;
@@ -170,15 +163,21 @@ const over = layer(
       put: (s, p, size) => {
         s.area.countOut(size);
         adapter.released(p);
-        if (size > SMALL) put(s.base, p, size);
-        else push(s.area, classOf(size), p);
+        if (size <= SMALL) push(s.area, classOf(size), p);
+        else {
+          s.large -= size;
+          put(s.base, p, size);
+        }
       },
       resize: (s, p, old, size) => {
-        const done = old <= SMALL || size <= SMALL
-          ? old <= SMALL && size <= SMALL && bytesOf(classOf(old)) === bytesOf(classOf(size))
-          : resize !== undefined && resize(s.base, p, old, size);
-        if (done) s.area.countResize(old, size);
-        return done;
+        if (old <= SMALL || size <= SMALL) {
+          if (old > SMALL || size > SMALL || bytesOf(classOf(old)) !== bytesOf(classOf(size))) return false;
+        } else {
+          if (resize === undefined || !resize(s.base, p, old, size)) return false;
+          s.large += size - old;
+        }
+        s.area.countResize(old, size);
+        return true;
       },
       gauge: (s) => s.figures ?? s.area.gauge(),
       ...(reset && {
@@ -186,11 +185,10 @@ const over = layer(
           clear(s);
           reset(s.base);
           s.area.countAllOut();
-          settle(s, 0);
         },
       }),
       ...(base.maxAlign && { maxAlign: base.maxAlign }),
     };
   },
-  { adapterOn, CLASSES, SMALL, KEEP, BATCH, SPAN },
+  { adapterOn, CLASSES, SMALL, KEEP, LEAST, MOST },
 ) as unknown as (base: AnyLayer) => AnyLayer;

@@ -61,7 +61,7 @@ export class Guest implements Disposable {
 
   /** Calls of `free` for what was no block that is known: of before it was served, by functions not found, or by mistake. */
   get strays(): number {
-    return this.#adapter.strays;
+    return this.#adapter.strays.count;
   }
 
   /** What it has allocated where no region on its heap was entered. */

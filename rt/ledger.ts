@@ -18,7 +18,7 @@
 import type { Ptr } from "../heap.ts";
 
 /** Where the table begins in its memory, in bytes. What is in front of it belongs to others. */
-export const TABLE = 0x50000;
+export const TABLE = 0x80000;
 
 /** Bytes from which on a size is in the map. */
 export const LARGE = 0xffffff;

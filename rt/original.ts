@@ -23,11 +23,11 @@ export const original = (heap: Heap): LayerWith<Original, "gauge" | "maxAlign"> 
 
 const over = layer(
   function original(heap: Heap): Layer<Original> & { gauge(s: Original): Gauge } {
-    const adapter = adapterOn(heap, "original"), { originals } = adapter;
-    if (originals.malloc === undefined || originals.free === undefined) {
+    const adapter = adapterOn(heap, "original"), { functions } = adapter.own;
+    if (functions.malloc === undefined || functions.free === undefined) {
       throw new TypeError("Cannot compose original: the guest has no allocator of its own");
     }
-    const aligned = ["memalign", "aligned_alloc"].find((name) => originals[name] !== undefined);
+    const aligned = ["memalign", "aligned_alloc"].find((name) => functions[name] !== undefined);
     return {
       heap,
       counts: true,
@@ -36,7 +36,7 @@ const over = layer(
       get: (s, size, align = 16) => {
         const more = (align as number) > 16;
         if (more && aligned === undefined) return 0;
-        const p = more ? adapter.inOriginal(aligned!, align, size) : adapter.own(size);
+        const p = more ? adapter.own.run(aligned!, align, size) : adapter.getOwn(size);
         if (p !== 0) s.area.countIn(size);
         adapter.latest = p;
         return p;
@@ -44,7 +44,7 @@ const over = layer(
       put: (s, p, size) => {
         s.area.countOut(size);
         adapter.released(p);
-        adapter.free(p);
+        adapter.putOwn(p);
       },
       gauge: (s) => s.figures ?? s.area.gauge(),
       ...(aligned && { maxAlign: 2 ** 30 }),

@@ -5,9 +5,10 @@
  * @module
  */
 
-import type { Adapter, Originals } from "./adapter.ts";
+import type { Adapter } from "./adapter.ts";
 import { cFunctions } from "./c_functions.ts";
 import { Ledger, TABLE } from "./ledger.ts";
+import type { Originals } from "./own_allocator.ts";
 import type { EntryName } from "./spellings.ts";
 import { type Controls, GLOBALS } from "./switches.ts";
 import { typeCode } from "./wasm/assemble.ts";
@@ -89,18 +90,18 @@ export class Switchboard {
 
 /** What an adapter does for a switchboard. What the guest's own allocator calls of itself, while it is at work, goes to itself. */
 export function functionsOf(adapter: Adapter): Record<EntryName, (...args: number[]) => number | void> {
-  const c = cFunctions(adapter), { originals } = adapter, { malloc, realloc } = originals;
+  const c = cFunctions(adapter), { own } = adapter, { functions: originals } = own, { malloc, realloc } = originals;
   const served = Object.fromEntries(
     Object.entries(c).map(([name, f]: [string, (...args: number[]) => number]) => [
       name,
-      (...args: number[]) => adapter.inside ? originals[name]!(...args) : f(...args),
+      (...args: number[]) => own.inside ? originals[name]!(...args) : f(...args),
     ]),
   ) as Record<EntryName, (...args: number[]) => number | void>;
   return {
     ...served,
-    malloc: (size) => adapter.inside ? malloc!(size) : adapter.late(size >>> 0) || c.malloc(size),
+    malloc: (size) => own.inside ? malloc!(size) : adapter.late(size >>> 0) || c.malloc(size),
     realloc: (p, size) => {
-      if (adapter.inside) return realloc!(p, size);
+      if (own.inside) return realloc!(p, size);
       if (p === 0) return adapter.late(size >>> 0) || c.malloc(size);
       return adapter.isOriginal(p >>> 0) ? adapter.reallocate(p >>> 0, size >>> 0) : c.realloc(p, size);
     },

@@ -15,13 +15,13 @@
 
 import { assemble, type Scope } from "./wasm/assemble.ts";
 import type { Writer } from "./wasm/bytes.ts";
-import { TABLE } from "./ledger.ts";
+import { LARGE, TABLE } from "./ledger.ts";
 
 /** Bytes of an area. Slot `s` has the one at `s * AREA`. */
-export const AREA = 1024;
+export const AREA = 2048;
 
 /** Bytes up to which there are lists, and how many classes of 16 bytes that makes, with that of no bytes. */
-export const SMALL = 512, CLASSES: number = SMALL / 16 + 1;
+export const SMALL = 1024, CLASSES: number = SMALL / 16 + 1;
 
 /**
  * Globals of a guest that has such code:
@@ -66,6 +66,125 @@ export function graft(on: boolean): boolean {
 /** Code of a switch. */
 export type Body = (scope: Scope) => Writer;
 
+/** The code in front of each entry point of an allocator that is watched, by its name. `element`: its place in the table. */
+export const watching = {
+  malloc: (element: number): Body =>
+    body(`(func (param $n i32) (result i32) (local $p i32) (local $g i32) (local $live i32)
+      (block $leave
+        (br_if $leave (i32.ge_u (local.get $n) (global.get $limit)))
+        (local.set $p (call $original.malloc (local.get $n)))
+        (local.set $g (i32.rotr (local.get $p) (i32.const 3)))
+        (if (i32.ge_u (i32.sub (local.get $g) (i32.const 1)) (i32.sub (global.get $cover) (i32.const 1))) (then
+          (if (i32.eqz (local.get $p)) (then (return (i32.const 0))))
+          (global.set $pending (local.get $p))
+          (br $leave)))
+        ${enter("(i32.shl (local.get $g) (i32.const 2))")}
+        ${countIn}
+        (return (local.get $p)))
+      ${leaveMalloc(element)})`),
+  free: (element: number): Body =>
+    body(`(func (param $p i32) (local $g i32) (local $bytes i32)
+      (block $leave
+        ${lookUp(3, LARGE)}
+        ${strike}
+        ${countOut}
+        (call $original.free (local.get $p))
+        (return))
+      ${leaveFree(element)})`),
+  calloc: (element: number): Body => calloc(element),
+  /**
+   * What the original calls of its malloc and free is counted there, which the ledger shows. What is behind the end of that,
+   * is left in `pending`.
+   */
+  realloc: (element: number): Body =>
+    body(
+      `(func (param $p i32) (param $n i32) (result i32) (local $g i32) (local $bytes i32) (local $q i32) (local $live i32)
+      (if (i32.eqz (local.get $p)) (then (return (call $malloc (local.get $n)))))
+      (block $leave
+        (br_if $leave (i32.ge_u (i32.sub (local.get $n) (i32.const 1)) (i32.sub (global.get $limit) (i32.const 1))))
+        ${lookUp(3, LARGE)}
+        (local.set $q (call $original.realloc (local.get $p) (local.get $n)))
+        (if (i32.eqz (local.get $q)) (then (return (i32.const 0))))
+        (if (i32.eq (local.get $p) (local.get $q)) (then
+          ${enter("(local.get $g)")}
+          ${countResize}
+          (return (local.get $p))))
+        (if (i32.load offset=${TABLE} (local.get $g)) (then
+          ${strike}
+          ${countOut}))
+        (local.set $g (i32.rotr (local.get $q) (i32.const 3)))
+        (if (i32.ge_u (local.get $g) (global.get $cover)) (then
+          (global.set $pending (local.get $q))
+          (local.set $p (i32.const 0))
+          (br $leave)))
+        (local.set $g (i32.shl (local.get $g) (i32.const 2)))
+        (local.set $bytes (i32.shr_u (i32.load offset=${TABLE} (local.get $g)) (i32.const 8)))
+        (if (i32.load offset=${TABLE} (local.get $g)) (then ${countResize}) (else ${countIn}))
+        ${enter("(local.get $g)")}
+        (return (local.get $q)))
+      ${leaveRealloc(element)})`,
+    ),
+};
+
+/** The code in front of each entry point of an allocator that is replaced. */
+export const replacing = {
+  malloc: (element: number): Body =>
+    body(`(func (param $n i32) (result i32) (local $p i32) (local $class i32) (local $live i32)
+      (block $leave
+        (br_if $leave (i32.ge_u (local.get $n) (global.get $limit)))
+        (if (local.tee $p (i32.load (local.tee $class ${classOf("$n")})))
+          (then (i32.store (local.get $class) (i32.load memory=0 (local.get $p))))
+          (else
+            (br_if $leave (i32.eq
+              (local.tee $p (i32.load offset=4 (local.get $class)))
+              (i32.load offset=8 (local.get $class))))
+            (i32.store offset=4 (local.get $class)
+              (i32.add (local.get $p) (i32.load offset=12 (local.get $class))))))
+        ${enter("(i32.shr_u (local.get $p) (i32.const 2))")}
+        ${countIn}
+        (return (local.get $p)))
+      ${leaveMalloc(element)})`),
+  free: (element: number): Body =>
+    body(`(func (param $p i32) (local $g i32) (local $bytes i32)
+      (block $leave
+        ${lookUp(4, SMALL + 1)}
+        ${strike}
+        ${countOut}
+        (i32.store memory=0 (local.get $p)
+          (i32.load (local.tee $g ${classOf("$bytes")})))
+        (i32.store (local.get $g) (local.get $p))
+        (return))
+      ${leaveFree(element)})`),
+  calloc: (element: number): Body => calloc(element),
+  realloc: (element: number): Body =>
+    body(`(func (param $p i32) (param $n i32) (result i32)
+        (local $g i32) (local $bytes i32) (local $q i32) (local $end i32) (local $live i32)
+      (if (i32.eqz (local.get $p)) (then (return (call $malloc (local.get $n)))))
+      (block $leave
+        (br_if $leave (i32.ge_u (i32.sub (local.get $n) (i32.const 1)) (i32.sub (global.get $limit) (i32.const 1))))
+        ${lookUp(4, SMALL + 1)}
+        (if (i32.eq ${classOf("$n")} ${classOf("$bytes")}) (then ;; it stays where it is
+          ${enter("(local.get $g)")}
+          ${countResize}
+          (return (local.get $p))))
+        (if (i32.eqz (local.tee $q (call $malloc (local.get $n)))) (then (return (i32.const 0))))
+        (local.set $g (local.get $p))
+        (local.set $end (i32.add (local.get $p)
+          (select (local.get $bytes) (local.get $n) (i32.lt_u (local.get $bytes) (local.get $n)))))
+        (loop $copy ;; by granules, which both have whole
+          (i64.store memory=0 (local.get $q) (i64.load memory=0 (local.get $g)))
+          (i64.store memory=0 offset=8 (local.get $q) (i64.load memory=0 offset=8 (local.get $g)))
+          (local.set $q (i32.add (local.get $q) (i32.const 16)))
+          (br_if $copy (i32.lt_u (local.tee $g (i32.add (local.get $g) (i32.const 16))) (local.get $end))))
+        (call $free (local.get $p))
+        (return (i32.sub (local.get $q) (i32.sub (local.get $g) (local.get $p)))))
+      ${leaveRealloc(element)})`),
+};
+
+function body(text: string): Body {
+  return (scope) => assemble(text, scope);
+}
+
 /** Clears what malloc gives. */
 function calloc(element: number): Body {
   return body(`(func (param $count i32) (param $size i32) (result i32) (local $p i32) (local $n i32)
@@ -78,156 +197,42 @@ function calloc(element: number): Body {
     (local.get $p))`);
 }
 
-/** The code in front of each entry point of an allocator that is watched, by its name. `element`: its place in the table. */
-export const watching = {
-  malloc: (element: number): Body =>
-    body(`(func (param $n i32) (result i32) (local $p i32) (local $g i32) (local $live i32)
-      (if (i32.ge_u (local.get $n) (global.get $limit)) (then (return ${leaveMalloc(element)})))
-      (local.set $p (call $original.malloc (local.get $n)))
-      (local.set $g (i32.rotr (local.get $p) (i32.const 3)))
-      (if (i32.ge_u (i32.sub (local.get $g) (i32.const 1)) (i32.sub (global.get $cover) (i32.const 1))) (then
-        (if (i32.eqz (local.get $p)) (then (return (i32.const 0))))
-        (global.set $pending (local.get $p))
-        (return ${leaveMalloc(element)})))
-      ${enter("(i32.shl (local.get $g) (i32.const 2))")}
-      ${countIn}
-      (local.get $p))`),
-  free: (element: number): Body =>
-    body(`(func (param $p i32) (local $g i32) (local $word i32) (local $bytes i32)
-      ${lookUp(3, element)}
-      ${countOut}
-      (call $original.free (local.get $p)))`),
-  calloc: (element: number): Body => calloc(element),
-  /**
-   * What the original calls of its malloc and free is counted there, which the ledger shows. What is behind the end of that,
-   * is left in `pending`.
-   */
-  realloc: (element: number): Body =>
-    body(`(func (param $p i32) (param $n i32) (result i32)
-        (local $g i32) (local $word i32) (local $bytes i32) (local $q i32) (local $h i32) (local $live i32)
-      (if (i32.eqz (local.get $p)) (then (return (call $malloc (local.get $n)))))
-      (block $leave
-        (br_if $leave (i32.ge_u (i32.sub (local.get $n) (i32.const 1)) (i32.sub (global.get $limit) (i32.const 1))))
-        (br_if $leave (i32.ge_u (local.tee $g (i32.rotr (local.get $p) (i32.const 3))) (global.get $cover)))
-        (local.set $g (i32.shl (local.get $g) (i32.const 2)))
-        (local.set $word (i32.load offset=${TABLE} (local.get $g)))
-        (br_if $leave (i32.ne (i32.and (local.get $word) (i32.const 0xff)) (global.get $slot)))
-        (local.set $q (call $original.realloc (local.get $p) (local.get $n)))
-        (if (i32.eqz (local.get $q)) (then (return (i32.const 0))))
-        (if (i32.eq (local.get $p) (local.get $q)) (then
-          (local.set $bytes (i32.shr_u (local.get $word) (i32.const 8)))
-          ${enter("(local.get $g)")}
-          ${countResize}
-          (return (local.get $p))))
-        (if (i32.load offset=${TABLE} (local.get $g)) (then
-          (i32.store offset=${TABLE} (local.get $g) (i32.const 0))
-          ${countOut}))
-        (local.set $h (i32.rotr (local.get $q) (i32.const 3)))
-        (if (i32.ge_u (local.get $h) (global.get $cover)) (then
-          (global.set $pending (local.get $q))
-          (return (call_indirect (type $realloc) (i32.const 0) (local.get $n) (i32.const ${element})))))
-        (local.set $h (i32.shl (local.get $h) (i32.const 2)))
-        (local.set $word (i32.load offset=${TABLE} (local.get $h)))
-        ${enter("(local.get $h)")}
-        (if (local.get $word)
-          (then
-            (local.set $bytes (i32.shr_u (local.get $word) (i32.const 8)))
-            ${countResize})
-          (else ${countIn}))
-        (return (local.get $q)))
-      ${leaveRealloc(element)})`),
-};
-
-/** The code in front of each entry point of an allocator that is replaced. */
-export const replacing = {
-  malloc: (element: number): Body =>
-    body(`(func (param $n i32) (result i32) (local $p i32) (local $class i32) (local $live i32)
-      (if (i32.ge_u (local.get $n) (global.get $limit)) (then (return ${leaveMalloc(element)})))
-      (local.set $class (i32.add (global.get $area)
-        (i32.and (i32.add (local.get $n) (i32.const 15)) (i32.const 0x7ffffff0))))
-      (local.set $p (i32.load (local.get $class)))
-      (if (local.get $p)
-        (then (i32.store (local.get $class) (i32.load memory=0 (local.get $p))))
-        (else
-          (local.set $p (i32.load offset=4 (local.get $class)))
-          (if (i32.eq (local.get $p) (i32.load offset=8 (local.get $class)))
-            (then (return ${leaveMalloc(element)})))
-          (i32.store offset=4 (local.get $class)
-            (i32.add (local.get $p) (i32.load offset=12 (local.get $class))))))
-      ${enter("(i32.shr_u (local.get $p) (i32.const 2))")}
-      ${countIn}
-      (local.get $p))`),
-  free: (element: number): Body =>
-    body(`(func (param $p i32) (local $g i32) (local $word i32) (local $bytes i32) (local $class i32)
-      ${lookUp(4, element, `(i32.ge_u (local.get $word) (i32.const ${(SMALL + 1) * 256}))`)}
-      ${countOut}
-      (local.set $class (i32.add (global.get $area)
-        (i32.and (i32.add (local.get $bytes) (i32.const 15)) (i32.const 0x7ffffff0))))
-      (i32.store memory=0 (local.get $p) (i32.load (local.get $class)))
-      (i32.store (local.get $class) (local.get $p)))`),
-  calloc: (element: number): Body => calloc(element),
-  realloc: (element: number): Body =>
-    body(
-      `(func (param $p i32) (param $n i32) (result i32)
-        (local $g i32) (local $word i32) (local $bytes i32) (local $q i32) (local $live i32)
-      (if (i32.eqz (local.get $p)) (then (return (call $malloc (local.get $n)))))
-      (block $leave
-        (br_if $leave (i32.ge_u (i32.sub (local.get $n) (i32.const 1)) (i32.sub (global.get $limit) (i32.const 1))))
-        (br_if $leave (i32.ge_u (local.tee $g (i32.rotr (local.get $p) (i32.const 4))) (global.get $cover)))
-        (local.set $g (i32.shl (local.get $g) (i32.const 2)))
-        (local.set $word (i32.load offset=${TABLE} (local.get $g)))
-        (br_if $leave (i32.ne (i32.and (local.get $word) (i32.const 0xff)) (global.get $slot)))
-        (local.set $bytes (i32.shr_u (local.get $word) (i32.const 8)))
-        (br_if $leave (i32.gt_u (local.get $bytes) (i32.const ${SMALL})))
-        (if (i32.eq
-            (i32.shr_u (i32.add (local.get $n) (i32.const 15)) (i32.const 4))
-            (i32.shr_u (i32.add (local.get $bytes) (i32.const 15)) (i32.const 4))) (then ;; the class is the same
-          ${enter("(local.get $g)")}
-          ${countResize}
-          (return (local.get $p))))
-        (if (i32.eqz (local.tee $q (call $malloc (local.get $n)))) (then (return (i32.const 0))))
-        (memory.copy (local.get $q) (local.get $p)
-          (select (local.get $bytes) (local.get $n) (i32.lt_u (local.get $bytes) (local.get $n))))
-        (call $free (local.get $p))
-        (return (local.get $q)))
-      ${leaveRealloc(element)})`,
-    ),
-};
-
-function body(text: string): Body {
-  return (scope) => assemble(text, scope);
-}
-
 /** Calls through the table: the library serves the request. */
 function leaveMalloc(element: number): string {
   return `(call_indirect (type $malloc) (local.get $n) (i32.const ${element}))`;
+}
+
+function leaveFree(element: number): string {
+  return `(if (local.get $p) (then (call_indirect (type $free) (local.get $p) (i32.const ${element}))))`;
 }
 
 function leaveRealloc(element: number): string {
   return `(call_indirect (type $realloc) (local.get $p) (local.get $n) (i32.const ${element}))`;
 }
 
-/** Enters `$p`, of `$n` bytes, in the ledger: `word` is where, in bytes. */
+/** The row of the class of so many bytes. */
+function classOf(bytes: string): string {
+  return `(i32.add (global.get $area) (i32.and (i32.add (local.get ${bytes}) (i32.const 15)) (i32.const -16)))`;
+}
+
+/** Enters what is at `$p`, or `$q`, of `$n` bytes, in the ledger: `word` is where, in bytes. */
 function enter(word: string): string {
   return `(i32.store offset=${TABLE} ${word} (i32.or (i32.shl (local.get $n) (i32.const 8)) (global.get $slot)))`;
 }
 
-/** Strikes `$p` out of the ledger, or calls through the table unless it is a block of the state that serves now. */
-function lookUp(shift: number, element: number, or?: string): string {
-  const foreign = "(i32.ne (i32.and (local.get $word) (i32.const 0xff)) (global.get $slot))";
-  return `(local.set $g (i32.rotr (local.get $p) (i32.const ${shift})))
-    (if (i32.ge_u (local.get $g) (global.get $cover)) (then ${leaveFree(element)} (return)))
-    (local.set $g (i32.shl (local.get $g) (i32.const 2)))
-    (local.set $word (i32.load offset=${TABLE} (local.get $g)))
-    (if ${or === undefined ? foreign : `(i32.or ${foreign} ${or})`} (then
-      (if (local.get $p) (then ${leaveFree(element)}))
-      (return)))
-    (i32.store offset=${TABLE} (local.get $g) (i32.const 0))`;
+/** `$bytes` of the block `$p`, and `$g`, where it is in the ledger; `$leave`, unless it is one of fewer than `most` that is served now. */
+function lookUp(shift: number, most: number): string {
+  // Other slots than the one that serves now make it more than 24 bits
+  return `(br_if $leave (i32.ge_u (local.tee $g (i32.rotr (local.get $p) (i32.const ${shift}))) (global.get $cover)))
+    (br_if $leave (i32.ge_u
+      (local.tee $bytes (i32.rotr
+        (i32.sub (i32.load offset=${TABLE} (local.tee $g (i32.shl (local.get $g) (i32.const 2)))) (global.get $slot))
+        (i32.const 8)))
+      (i32.const ${most})))`;
 }
 
-function leaveFree(element: number): string {
-  return `(call_indirect (type $free) (local.get $p) (i32.const ${element}))`;
-}
+/** Strikes that block out of it. */
+const strike = `(i32.store offset=${TABLE} (local.get $g) (i32.const 0))`;
 
 /** Counts an allocation of `$n` bytes. */
 const countIn = `
@@ -243,9 +248,8 @@ const countResize = `
   (global.set $live (local.tee $live (i32.add (global.get $live) (i32.sub (local.get $n) (local.get $bytes)))))
   (if (i32.gt_u (local.get $live) (global.get $watermark)) (then (global.set $watermark (local.get $live))))`;
 
-/** Counts that the bytes of the block come back whose `$word` it was. */
+/** Counts that a block of `$bytes` bytes has come back. */
 const countOut = `
   (global.set $nfree (i64.add (global.get $nfree) (i64.const 1)))
-  (local.set $bytes (i32.shr_u (local.get $word) (i32.const 8)))
   (global.set $szfree (i64.add (global.get $szfree) (i64.extend_i32_u (local.get $bytes))))
   (global.set $live (i32.sub (global.get $live) (local.get $bytes)))`;

@@ -18,6 +18,7 @@ import {
 } from "../mod.ts";
 import { leakFree } from "../testing/mod.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "./assert.ts";
+import { random } from "./kit.ts";
 import { each, make, out, OWN, type Way, WAYS } from "./guest_kit.ts";
 
 const WATCH: readonly Way[] = OWN.filter(({ mode }) => mode === "watch");
@@ -159,7 +160,21 @@ each(WATCH, "guest_mistakes: functions that were not found, of an allocator that
   x.text_free(p);
   assertEquals(out(g.gauge()), [0, 0]);
   enter(init(check(trace(stats(g.bottom)))), () => x.do_free(x.do_aligned_alloc(64, 100)));
-  leakFree(() => x.do_free(x.do_aligned_alloc(64, 100)))();
+  leakFree(() => {
+    const blocks: number[] = [], fills = (p: number) => g.heap.u8.fill(p & 255, p, p + 300), pick = random(1);
+    const free = ([p]: number[]) => {
+      assert(g.heap.u8.subarray(p, p + 300).every((byte) => byte === (p & 255)));
+      x.do_free(p);
+    };
+    for (let i = 0; i < 1000; i++) {
+      const p = i % 2 === 0 ? x.do_aligned_alloc(256, 300) : x.do_malloc(300);
+      assert(blocks.every((q) => Math.abs(p - q) >= 300));
+      fills(p);
+      blocks.push(p);
+      if (blocks.length > 50) free(blocks.splice(pick(50), 1));
+    }
+    while (blocks.length > 0) free(blocks.splice(0, 1));
+  })();
   x.balanced(1000, 100);
   const message = "Cannot serve the guest own_hidden by such a stack: blocks that it has not served would come to";
   for (const stack of [debug(g.bottom), mmap(g.heap)]) {

@@ -211,10 +211,15 @@ each(WAYS, "guest_regions: 600 regions, one after another, of each of which a bl
   for (let i = 0; i < 600; i++) {
     const a = kinds[i % 3]();
     enter(a, () => {
-      left.push(x.do_malloc(40 + i));
-      if (i % 50 === 0) left.push(x.do_malloc(2 ** 24)); // kept elsewhere in the ledger
+      const own = [x.do_malloc(40 + i)];
+      if (i % 50 === 0) own.push(x.do_malloc(2 ** 24)); // kept elsewhere in the ledger
+      // Of a region whose slot others may have had since
+      const [old] = left.splice(0, i >= 300 ? 1 : 0);
+      if (old !== undefined && !own.includes(old)) x.do_free(old);
+      left.push(...own);
     });
     assertEquals(a.gauge().nalloc, i % 50 === 0 ? 2 : 1);
+    assertEquals(a.gauge().nfree, 0);
   }
   for (const p of ground) x.do_free(p);
   assertEquals(out(g.gauge()), [0, 0]);
@@ -276,6 +281,18 @@ each(WAYS, "guest_regions: blocks that a stack cannot align lie in larger ones",
   });
   for (const p of blocks) x.do_free(p);
   assertEquals(out(g.gauge()), [0, 0]);
+});
+
+each(WAYS, "guest_regions: where such a block was, another may be later", (way) => {
+  const { g, x } = make(way);
+  let p = 0;
+  enter(init(bonwick(mmap(g.heap))), () => p = x.do_aligned_alloc(4096, 8000));
+  enter(init(stats(mmap(g.heap))), () => {
+    const blocks = Array.from({ length: 40 }, () => x.do_malloc(100));
+    assert(blocks.includes(p));
+    blocks.forEach((p) => x.do_free(p));
+  });
+  assertEquals(g.strays, 0);
 });
 
 each(OWN, "guest_regions: a callback enters a region and calls the guest again", (way) => {

@@ -13,7 +13,7 @@ wasm-ld --entry=_initialize -L"$WASI" "$WASI/crt1-reactor.o" --export=malloc --e
 
 # What it has of the library needs no allocator
 mkdir "$OBJ/lib"
-(cd "$OBJ/lib" && llvm-ar x "$WASI/libc.a" memset.o memcpy.o strlen.o 2>/dev/null || ar x "$WASI/libc.a" memset.o memcpy.o strlen.o)
+(cd "$OBJ/lib" && ar x "$WASI/libc.a" memset.o strlen.o)
 wasm-ld --no-entry --allow-undefined --export=__heap_base --strip-debug "$OBJ/traffic.o" "$OBJ"/lib/*.o -o traffic_imports.wasm
 chmod 644 ./*.wasm
 ls -l ./*.wasm

@@ -52,8 +52,13 @@ export function assemble(text: string, scope: Scope = {}): Writer {
       if (e[0] === "local") declared.push(type);
     }
   }
-  const w = new Writer().u32(declared.length);
-  for (const type of declared) w.byte(0x01, type);
+  const w = new Writer(), runs: [count: number, type: number][] = [];
+  for (const type of declared) {
+    if (runs.at(-1)?.[1] === type) runs[runs.length - 1][0]++;
+    else runs.push([1, type]);
+  }
+  w.u32(runs.length);
+  for (const [count, type] of runs) w.u32(count).byte(type);
   new Emitter(w, scope, locals).all(body);
   return w.byte(END);
 }
