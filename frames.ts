@@ -64,7 +64,8 @@ const CACHED = /^file:\/\/\/.*\/npm\/[^/]+\/((?:@[^/]+\/)?[^/]+)\/(\d+\.[^/]+)\/
  * `f (sql-wasm:0x1a2)`, or `f (../src/main.c:170:3)` if its source is known. Of packages off npm, files are `npm:sql.js@1.16.0/dist/sql-wasm.js`.
  */
 export function formatFrame({ name, file, line, column }: Frame): string {
-  const place = file.replace(CACHED, "npm:$1@$2/") + (line > 0 ? `:${line}:${column}` : column > 0 ? `:0x${column.toString(16)}` : "");
+  const place = file.replace(CACHED, "npm:$1@$2/") +
+    (line > 0 ? `:${line}:${column}` : column > 0 ? `:0x${column.toString(16)}` : "");
   return name === "" ? place : place === "" ? name : `${name} (${place})`;
 }
 

@@ -138,10 +138,6 @@ function guestOf(line: CommandLine, program: FileModule, wasi: Wasi, stack: (bot
   const allocator = allocatorIn(line, ALLOCATORS), names = namesOf(line, module), symbols = symbolsFor(line, program);
   return attempt(file, () => {
     const made = interpose(bytes, { ...allocator && { allocator }, names, stack, name: stem(file), symbols });
-    const { imported, others } = made.entries;
-    if (made.mode === "imports" && imported.size === 0 && !others.some((o) => o.imported)) {
-      throw new UsageError(`${file}: it does not import its allocator, --allocator=replace would serve it`);
-    }
     const imports = made.imports(wasi.imports);
     return made.attach(new WebAssembly.Instance(new WebAssembly.Module(made.bytes), imports), imports);
   });

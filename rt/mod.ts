@@ -7,8 +7,6 @@
 export { guest, type Hook, instantiateWasm, intercept, type Source } from "./instantiate.ts";
 export { Guest } from "./guest.ts";
 export { type GuestOptions, interpose, type Interposed, type Mode } from "./interpose.ts";
-export { type Front, front } from "./front.ts";
-export { type Original, original } from "./original.ts";
 export type { Entries, Entry, EntryName, How, Language, Names, Other } from "./entries.ts";
 export { exportsFromGlue, namesFromGlue } from "./glue.ts";
 export {

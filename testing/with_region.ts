@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type AnyAllocator, init } from "../allocator.ts";
+import type { AnyAllocator } from "../allocator.ts";
 import { show } from "../errors.ts";
 import type { AnyLayer } from "../layer.ts";
 import { isFinding, LeakError } from "../layers/check.ts";

@@ -406,7 +406,7 @@ Deno.test("cli: a command line that is wrong ends with 2, and says why", async (
     [words("--allocator=mine", ""), '--allocator must be one of watch, replace, imports, got "mine"'],
     [
       words("--allocator=imports", ""),
-      "wasi_words.wasm: it does not import its allocator, --allocator=replace would serve it",
+      "wasi_words.wasm: Cannot serve the allocator of the module: it imports none (at byte 0x0)",
     ],
     [words("--stack=fast", ""), 'stack must be one of check, debug, stats, got "fast"'],
     [words("--depth=0", ""), 'depth must be an integer from 1 to 100, got "0"'],
@@ -497,7 +497,7 @@ Deno.test("cli: interpose writes a module that does what it did, and to which on
   const before = await Deno.readFile(new URL("wasi_words.wasm", guests)), after = await Deno.readFile(file);
   assertStringIncludes(
     out,
-    `${file}: ${after.length.toLocaleString("en")} bytes, ${after.length - before.length} more`,
+    `${file}: ${after.length.toLocaleString("en")} bytes, ${(after.length - before.length).toLocaleString("en")} more`,
   );
   assertStringIncludes(out, "There is a switch in place of malloc, free, calloc, realloc.\n");
   const options = /interpose\(before, (\{.*\})\)\.attach\(instance\)/.exec(out)![1];

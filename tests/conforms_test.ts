@@ -163,7 +163,9 @@ interface Honest<S> {
 }
 
 /** A layer of somebody else's that can everything, to break a member of. */
-function honest<S>(base: Layer<S>): Required<Omit<Layer<Honest<S>>, "stateless" | "parts" | "counts" | "window" | "divisible">> {
+function honest<S>(
+  base: Layer<S>,
+): Required<Omit<Layer<Honest<S>>, "stateless" | "parts" | "counts" | "window" | "divisible">> {
   const putFrom = (s: Honest<S>, serial: number) => {
     for (const [p, block] of [...s.out]) if (block.serial >= serial) self.put(s, p, block.size);
     while (s.marks.length > 0 && s.marks.at(-1)!.serial >= serial) base.put(s.base, s.marks.pop()!.m, 16);

@@ -7,7 +7,17 @@
  */
 
 /** Tests that have nothing but other processes to look at: what is loaded before them makes no difference. */
-const OF_PROCESSES = ["bench", "catalogue", "cli", "import", "node_test_runner", "readme", "rt_leaks"];
+const OF_PROCESSES = [
+  "bench",
+  "catalogue",
+  "cli",
+  "guest_gc",
+  "guest_node",
+  "import",
+  "node_test_runner",
+  "readme",
+  "rt_leaks",
+];
 /** Tests that begin where no `debug` and no `shadow` has been. */
 const OF_GUARDS = ["owners", "shadow"];
 const ignore = (names: string[]): string => `--ignore=${names.map((name) => `tests/${name}_test.ts`).join()}`;
