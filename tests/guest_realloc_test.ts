@@ -100,7 +100,8 @@ for (const mode of ["watch", "replace"] as const) {
     const instance = new WebAssembly.Instance(new WebAssembly.Module(plan.bytes)), g = plan.attach(instance);
     const { malloc, free, realloc } = g.exports as Record<string, (...words: number[]) => number>;
     g.memory.grow(90);
-    let p = malloc(16), last = 16;
+    const first = malloc(16);
+    let p = first, last = 16;
     g.heap.refresh();
     g.heap.u8.fill(5, p, p + 16);
     for (const size of [100, 40, 2_000_000, 50, 60, 1000]) {
@@ -111,5 +112,7 @@ for (const mode of ["watch", "replace"] as const) {
     assert(g.gauge().watermark >= 2_000_000);
     free(p);
     assertEquals([g.strays, ...out(g.gauge())], [0, 0, 0]);
+    free(first);
+    assertEquals([g.strays, ...out(g.gauge())], [1, 0, 0]);
   });
 }
