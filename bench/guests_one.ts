@@ -1,7 +1,7 @@
 /** What a program takes as a guest of each kind, and as it is, as JSON, in a process of its own: `guests_one.ts WORK [quick]`. */
 
 import { type AnyLayer, check, enter, general, stats, trace } from "../mod.ts";
-import { front } from "../rt/front.ts";
+import { front } from "../rt/guest/front.ts";
 import type { GuestOptions } from "../rt/mod.ts";
 import type { ContenderName } from "./guests/contenders.ts";
 import { type Program, works } from "./guests/programs.ts";

@@ -1,6 +1,6 @@
 /** What it takes to rewrite a module, as JSON: `rewriting_one.ts times|peak FILE [quick]`, with V8's `--expose-gc`. */
 
-import { interpose } from "../rt/interpose.ts";
+import { interpose } from "../rt/guest/interpose.ts";
 import { parseModule, type WasmModule } from "../rt/wasm/module.ts";
 import { rewrite, type Rewriting } from "../rt/wasm/rewrite.ts";
 import { npmFile } from "../tests/npm_files.ts";

@@ -14,11 +14,11 @@
  */
 
 import { show } from "../errors.ts";
-import { type CommandName, COMMANDS, help } from "./cli_help.ts";
-import { inspect } from "./cli_inspect.ts";
-import { interpose } from "./cli_interpose.ts";
-import { type Command, parseOptions, UsageError } from "./cli_options.ts";
-import { run } from "./cli_run.ts";
+import { type CommandName, COMMANDS, help } from "./cli/help.ts";
+import { inspect } from "./cli/inspect.ts";
+import { interpose } from "./cli/interpose.ts";
+import { type Command, parseOptions, UsageError } from "./cli/options.ts";
+import { run } from "./cli/run.ts";
 import { args, exit, isMain, writeError, writeOutput } from "./host.ts";
 
 const url: string = import.meta.url;

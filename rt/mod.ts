@@ -4,11 +4,11 @@
  * @module
  */
 
-export { guest, type Hook, instantiateWasm, intercept, type Source } from "./instantiate.ts";
-export { Guest } from "./guest.ts";
-export { type GuestOptions, interpose, type Interposed, type Mode } from "./interpose.ts";
-export type { Entries, Entry, EntryName, How, Language, Names, Other } from "./entries.ts";
-export { exportsFromGlue, namesFromGlue } from "./glue.ts";
+export { guest, type Hook, instantiateWasm, intercept, type Source } from "./guest/instantiate.ts";
+export { Guest } from "./guest/guest.ts";
+export { type GuestOptions, interpose, type Interposed, type Mode } from "./guest/interpose.ts";
+export type { Entries, Entry, EntryName, How, Language, Names, Other } from "./inspect/entries.ts";
+export { exportsFromGlue, namesFromGlue } from "./inspect/glue.ts";
 export {
   formatInspection,
   type HeapBase,
@@ -18,7 +18,7 @@ export {
   type Inspection,
   type MemoryInfo,
   type Verdict,
-} from "./inspect.ts";
+} from "./inspect/inspect.ts";
 export type { Export, Import, Kind } from "./wasm/module.ts";
-export type { FunctionNames, Symbols } from "./symbols.ts";
+export type { FunctionNames, Symbols } from "./symbols/symbols.ts";
 export { WasmError } from "./wasm/bytes.ts";

@@ -1,6 +1,6 @@
 import { fc } from "./fast_check.ts";
-import { type CFunctions, cFunctions, EINVAL, ENOMEM } from "../rt/c_functions.ts";
-import type { Blocks } from "../rt/blocks.ts";
+import { type CFunctions, cFunctions, EINVAL, ENOMEM } from "../rt/abi/c_functions.ts";
+import type { Blocks } from "../rt/abi/blocks.ts";
 import { Heap } from "../mod.ts";
 import { assert, assertEquals, assertThrows } from "./assert.ts";
 import { MapBlocks } from "./guest_blocks.ts";

@@ -2,12 +2,12 @@
 import type { Gauge } from "../gauge.ts";
 import { specialise } from "../layer.ts";
 import { stats } from "../layers/stats.ts";
-import { parseOptions, parsePairs, UsageError } from "../rt/cli_options.ts";
-import { Progress, ticking } from "../rt/cli_progress.ts";
-import { StartUp } from "../rt/cli_startup.ts";
-import { formatInspection, inspect } from "../rt/inspect.ts";
-import { interpose } from "../rt/interpose.ts";
-import { lastWritten, makeWasi } from "../rt/wasi.ts";
+import { parseOptions, parsePairs, UsageError } from "../rt/cli/options.ts";
+import { Progress, ticking } from "../rt/cli/progress.ts";
+import { StartUp } from "../rt/cli/startup.ts";
+import { formatInspection, inspect } from "../rt/inspect/inspect.ts";
+import { interpose } from "../rt/guest/interpose.ts";
+import { lastWritten, makeWasi } from "../rt/cli/wasi.ts";
 import type { Site } from "../sites.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "./assert.ts";
 import { hasNode, libraryForNode } from "./in_node.ts";

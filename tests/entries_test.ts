@@ -1,4 +1,4 @@
-import { type EntryName, findEntries, type Names } from "../rt/entries.ts";
+import { type EntryName, findEntries, type Names } from "../rt/inspect/entries.ts";
 import { parseModule } from "../rt/wasm/module.ts";
 import { assertEquals, assertThrows } from "./assert.ts";
 import { npmFile } from "./npm_files.ts";

@@ -2,10 +2,10 @@
 import { type AnyLayer, chunk, coalesce, enter, freelist, general, Heap, init, mmap, slabs, stats } from "../mod.ts";
 import { inspect } from "../layer.ts";
 import { conforms } from "../testing/mod.ts";
-import { Adapter } from "../rt/adapter.ts";
-import { front } from "../rt/front.ts";
-import { Ledger, TABLE } from "../rt/ledger.ts";
-import { original } from "../rt/original.ts";
+import { Adapter } from "../rt/guest/adapter.ts";
+import { front } from "../rt/guest/front.ts";
+import { Ledger, TABLE } from "../rt/guest/ledger.ts";
+import { original } from "../rt/guest/original.ts";
 import { assert, assertEquals, assertThrows } from "./assert.ts";
 import { each, make, out, OWN, type Way } from "./guest_kit.ts";
 import { turnOver } from "./turnover.ts";

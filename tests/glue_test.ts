@@ -1,4 +1,4 @@
-import { exportsFromGlue, namesFromGlue } from "../rt/glue.ts";
+import { exportsFromGlue, namesFromGlue } from "../rt/inspect/glue.ts";
 import { assertEquals, assertThrows } from "./assert.ts";
 import { npmFile, npmUrl } from "./npm_files.ts";
 import { program } from "./wasm_program.ts";

@@ -1,7 +1,7 @@
 // Guests of our own and the blocks that serve them: `general()` on a memory, with a map from addresses to sizes
 
 import { type AnyLayer, general, Heap, type HeapOptions } from "../mod.ts";
-import type { Blocks } from "../rt/blocks.ts";
+import type { Blocks } from "../rt/abi/blocks.ts";
 
 /** A guest in `tests/guests`, as bytes. */
 export function guestBytes(name: string): Uint8Array<ArrayBuffer> {

@@ -2,7 +2,7 @@
 
 import type { Gauge } from "../mod.ts";
 import { type Guest, type GuestOptions, interpose, type Mode } from "../rt/mod.ts";
-import { graft } from "../rt/switches.ts";
+import { graft } from "../rt/guest/switches.ts";
 import { type Exports, guestBytes } from "./guest_blocks.ts";
 
 /** How a guest is served. */

@@ -4,7 +4,7 @@ import type { QuickJSContext, QuickJSWASMModule } from "quickjs-emscripten";
 import { enter, general, init, LeakError, stats } from "../mod.ts";
 import { debug } from "../layers/debug.ts";
 import { type Guest, guest, type GuestOptions, instantiateWasm, intercept, WasmError } from "../rt/mod.ts";
-import { namesFromGlue } from "../rt/glue.ts";
+import { namesFromGlue } from "../rt/inspect/glue.ts";
 import { leakFree } from "../testing/mod.ts";
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "./assert.ts";
 import { linesOf, outOf } from "./lines_of.ts";

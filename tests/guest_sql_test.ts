@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { enter, general, init, LeakError, stats, trace } from "../mod.ts";
 import { fail as failing } from "../layers/fail.ts";
 import { type Guest, guest, type GuestOptions, instantiateWasm, intercept, WasmError } from "../rt/mod.ts";
-import { namesFromGlue } from "../rt/glue.ts";
+import { namesFromGlue } from "../rt/inspect/glue.ts";
 import { leakFree } from "../testing/mod.ts";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "./assert.ts";
 import { linesOf, outOf } from "./lines_of.ts";

@@ -1,5 +1,5 @@
-import { type Entries, type EntryName, findEntries, type Names } from "../rt/entries.ts";
-import { findHidden } from "../rt/hidden.ts";
+import { type Entries, type EntryName, findEntries, type Names } from "../rt/inspect/entries.ts";
+import { findHidden } from "../rt/inspect/hidden.ts";
 import { elementFunctions } from "../rt/wasm/elements.ts";
 import { parseModule } from "../rt/wasm/module.ts";
 import { assert, assertEquals } from "./assert.ts";

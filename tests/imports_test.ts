@@ -1,6 +1,6 @@
 import { Heap, OutOfMemoryError } from "../mod.ts";
-import { allocatorImports, isAllocatorImport } from "../rt/allocator_imports.ts";
-import { EINVAL, ENOMEM } from "../rt/c_functions.ts";
+import { allocatorImports, isAllocatorImport } from "../rt/abi/allocator_imports.ts";
+import { EINVAL, ENOMEM } from "../rt/abi/c_functions.ts";
 import { WasmError, Writer } from "../rt/wasm/bytes.ts";
 import { parseModule, SECTION } from "../rt/wasm/module.ts";
 import { assert, assertEquals, assertThrows } from "./assert.ts";

@@ -1,5 +1,5 @@
-import type { Names } from "../rt/entries.ts";
-import { formatInspection, inspect } from "../rt/inspect.ts";
+import type { Names } from "../rt/inspect/entries.ts";
+import { formatInspection, inspect } from "../rt/inspect/inspect.ts";
 import { WasmError } from "../rt/wasm/bytes.ts";
 import { assert, assertEquals, assertThrows } from "./assert.ts";
 import { npmFile } from "./npm_files.ts";

@@ -1,5 +1,5 @@
 // The ledger: what is known of blocks by their addresses, in the table and beside it
-import { LARGE, Ledger, MOST_SLOTS, TABLE } from "../rt/ledger.ts";
+import { LARGE, Ledger, MOST_SLOTS, TABLE } from "../rt/guest/ledger.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { random } from "./kit.ts";
 

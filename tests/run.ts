@@ -36,6 +36,7 @@ const CHECKS: [what: string, ...args: string[]][] = [
     "testing/mod.ts",
     "rt/mod.ts",
     "rt/leaks.ts",
+    "rt/cli.ts",
   ],
   ["publishing", "publish", "--dry-run", "--allow-dirty"],
   ["tests, specialised", "test", "-A", "tests/"],

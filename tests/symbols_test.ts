@@ -24,8 +24,8 @@ import {
   sourceMappingURL,
   type Symbols,
   symbolsOf,
-} from "../rt/symbols.ts";
-import { demangle } from "../rt/symbols_names.ts";
+} from "../rt/symbols/symbols.ts";
+import { demangle } from "../rt/symbols/names.ts";
 import { parseModule, type WasmModule } from "../rt/wasm/module.ts";
 import { rewrite } from "../rt/wasm/rewrite.ts";
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes, assertThrows } from "./assert.ts";
@@ -180,7 +180,7 @@ Deno.test("symbols: what a function of the caller's knows goes before all else, 
 Deno.test("symbols: where nothing reads source maps, that is said", async () => {
   const program = `
     Object.defineProperty(globalThis.process, "getBuiltinModule", { value: undefined });
-    const { symbolsOf } = await import("${new URL("../rt/symbols.ts", here)}");
+    const { symbolsOf } = await import("${new URL("../rt/symbols/symbols.ts", here)}");
     try { symbolsOf({ bodies: [], exports: [] }, { sourceMap: { version: 3, sources: [], mappings: "" } }, "m"); }
     catch (e) { console.log(String(e)); }`;
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["eval", "--no-check", program] }).output();

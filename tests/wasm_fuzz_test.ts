@@ -1,5 +1,5 @@
 // 10,000 binaries that have been tampered with: each is rewritten into what an engine takes, if it took it before, or refused
-import { interpose } from "../rt/interpose.ts";
+import { interpose } from "../rt/guest/interpose.ts";
 import { WasmError } from "../rt/wasm/bytes.ts";
 import { parseModule } from "../rt/wasm/module.ts";
 import { rewrite, type Rewriting } from "../rt/wasm/rewrite.ts";

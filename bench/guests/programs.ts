@@ -2,7 +2,7 @@
 
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import { namesFromGlue } from "../../rt/glue.ts";
+import { namesFromGlue } from "../../rt/inspect/glue.ts";
 import { type Guest, guest, type GuestOptions, instantiateWasm } from "../../rt/mod.ts";
 import { npmFile, npmUrl } from "../../tests/npm_files.ts";
 import { bashScript, mainModule, treeSitter } from "../../tests/tree_sitter.ts";
