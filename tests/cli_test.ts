@@ -561,7 +561,7 @@ Deno.test({
     assertStringIncludes(interposed.out, "There is a switch in place of malloc, free, calloc, realloc.\n");
     assertEquals(wrong, { code: 2, out: "", err: 'error: cannot read "absent": there is no such file\n' });
     assertStringIncludes(help.out, `usage: node ${dir}/rt/cli.js COMMAND`);
-    const program = `import { makeWasi } from "${dir}/rt/wasi.js";
+    const program = `import { makeWasi } from "${dir}/rt/cli/wasi.js";
       makeWasi({ args: [], env: {}, dirs: {}, module: "wasi_unstable" });
       setTimeout(() => console.log("quiet"), 1);`;
     const quiet = await command("node", ["--input-type=module", "--eval", program]);
