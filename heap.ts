@@ -206,9 +206,12 @@ export class Heap {
     return this.#pages.cut(p / PAGE, n, to);
   }
 
-  /** First address from which on no page has been handed out yet: nothing but zeros is there, unless others write. */
+  /**
+   * First address from which on no page has been handed out yet: nothing but zeros is there, unless others write. 2^32
+   * where `more` is what gives memory, of which nobody knows what is in it.
+   */
   get fresh(): Ptr {
-    return this.#pages.fresh * PAGE;
+    return this.#more === undefined ? this.#pages.fresh * PAGE : ADDRESS_SPACE;
   }
 
   /**
@@ -268,6 +271,7 @@ export class Heap {
       const bytes = (ask + 1) * PAGE, p = ask < LAST_PAGE ? more(bytes) : 0;
       if (p === 0) continue;
       const first = Math.ceil(p / PAGE), end = pagesIn(Math.floor((p + bytes) / PAGE) * PAGE);
+      if (this.u8.length < this.size) this.refresh(); // code in a shared memory has grown it
       this.#asked += end - first;
       pages.grown(first, end);
       return true;

@@ -131,7 +131,7 @@ export class Pages {
     this.limit = limit;
   }
 
-  /** Free pages up to the limit, and the longest free run among them. O(1) and O(pages). */
+  /** Free pages up to the limit, the longest free run among them, and the number of runs. O(pages). */
   get free(): { pages: number; longest: number; runs: number } {
     let pages = this.limit - this.tail, runs = pages > 0 ? 1 : 0;
     for (let i = this.#size; i < this.#size + Math.min(this.tail, this.#size); i++) {

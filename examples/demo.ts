@@ -32,6 +32,11 @@ const SHOWS: [text: string, ...command: string[]][] = [
   ],
   ["mistakes: four of them with memory, and the lines that each of them is about.", "mistakes.ts"],
   [
+    "guest: a program in C, as it was compiled. Its malloc is watched, then an arena serves in its place; what it forgets\n" +
+    "to free, and what it frees twice, is found by the names of its functions.",
+    "guest.ts",
+  ],
+  [
     "json: a parser whose tree lives in the heap, over the whole JSON test suite.",
     "json/main.ts",
     "--suite",

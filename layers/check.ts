@@ -49,11 +49,16 @@ export class LeakError extends Error {
 /** What is out, for people: "2 of 3 blocks, 48 B, still out". @internal */
 export function formatOut({ nalloc, nfree, szalloc, szfree }: Gauge): string {
   const blocks = nalloc - nfree, bytes = szalloc - szfree;
-  if (blocks > 0) return `${formatCount(blocks)} of ${formatCount(nalloc)} blocks, ${formatBytes(bytes)}, still out`;
+  const left = `${formatCount(blocks)} of ${formatCount(nalloc)} blocks`, amount = formatBytes(Math.abs(bytes));
+  if (blocks > 0 && bytes >= 0) return `${left}, ${amount}, still out`;
   const more = `${formatCount(-blocks)} more ${blocks === -1 ? "block" : "blocks"}`;
-  const what = blocks === 0
-    ? `as many blocks came back as went out, but ${formatBytes(Math.abs(bytes))} ${bytes > 0 ? "less" : "more"}`
-    : `${more} and ${formatBytes(-bytes)} more came back than went out`;
+  const what = blocks > 0
+    ? `${left} still out, although ${amount} more came back than went out`
+    : blocks < 0 && bytes <= 0
+    ? `${more} and ${amount} more came back than went out`
+    : `${blocks < 0 ? `${more} came back than` : "as many blocks came back as"} went out, but ${amount} ${
+      bytes > 0 ? "less" : "more"
+    }`;
   return `${what}: debug finds what was freed twice, or with a wrong size`;
 }
 

@@ -61,7 +61,8 @@ export const through = (a: AnyAllocator): Layer<Pipe> => throughOn(a.heap, a);
 
 const throughOn = layer(
   function through(heap: Heap, a: AnyAllocator): Layer<Pipe> {
-    return serving(heap, "through", () => a);
+    const { maxAlign } = a.layer;
+    return { ...serving(heap, "through", () => a), ...(maxAlign && { maxAlign }) };
   },
   { serving },
 );

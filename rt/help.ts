@@ -6,9 +6,7 @@
 
 import { MOST_FRAMES } from "../call_stack.ts";
 import { commandFor } from "./host.ts";
-
-/** The environment variable. */
-export const VARIABLE = "REGION_LEAKS";
+import { VARIABLE } from "./settings.ts";
 
 /** What to do with `url`, the address of `leaks.ts`. */
 export const help = (url: string): string =>

@@ -159,14 +159,14 @@ function use<T>(what: "read" | "write", file: string, f: (files: Files) => T): T
     return f(files);
   } catch (e) {
     const known = REASONS[(e as { code?: string }).code ?? ""];
-    throw known === undefined ? e : new Error(known);
+    throw known === undefined ? e : new Error(known[what] ?? known.read);
   }
 }
 
-const REASONS: Record<string, string> = {
-  ENOENT: "there is no such file",
-  EISDIR: "it is a directory",
-  EACCES: "that is not permitted",
+const REASONS: Record<string, { read: string; write?: string }> = {
+  ENOENT: { read: "there is no such file", write: "there is no such directory" },
+  EISDIR: { read: "it is a directory" },
+  EACCES: { read: "that is not permitted" },
 };
 
 /** Whether Deno permits something, which nobody is asked for. */

@@ -39,7 +39,7 @@ import { mmap } from "../layers/system/mmap.ts";
 import { trace } from "../layers/trace.ts";
 import { ground, replaceGround } from "../region.ts";
 import { atExit } from "./at_exit.ts";
-import { help, VARIABLE } from "./help.ts";
+import { help } from "./help.ts";
 import {
   args,
   commandFor,
@@ -53,7 +53,7 @@ import {
   writeError,
 } from "./host.ts";
 import { reportOn } from "./report.ts";
-import { parseSettings, type Settings, type StackName } from "./settings.ts";
+import { parseSettings, type Settings, type StackName, VARIABLE } from "./settings.ts";
 
 const STACKS: Record<StackName, (settings: Settings) => AnyLayer> = {
   check: ({ depth, every, bytes, skip }) => trace(stats(bonwick(mmap())), { depth, every, bytes, skip }),

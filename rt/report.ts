@@ -11,8 +11,7 @@ import { formatBytes, formatGauge, type Gauge, isClean, plural } from "../gauge.
 import { formatOut } from "../layers/check.ts";
 import { MemoryError } from "../memory_errors.ts";
 import { formatSites, mergeSites, type Site, suppressing, totalOf } from "../sites.ts";
-import { VARIABLE } from "./help.ts";
-import type { Settings } from "./settings.ts";
+import { type Settings, VARIABLE } from "./settings.ts";
 
 /** What there is to tell. */
 export interface Report {

@@ -8,6 +8,9 @@ import { MOST_FRAMES, USUAL_DEPTH } from "../call_stack.ts";
 import { show } from "../errors.ts";
 import { suppressing } from "../sites.ts";
 
+/** The environment variable that has those of `leaks.ts`. */
+export const VARIABLE = "REGION_LEAKS";
+
 /** What serves the ground region under `leaks.ts`. */
 export type StackName = "check" | "debug" | "shadow";
 
@@ -62,33 +65,37 @@ export function parseSettings(text: string, read: (file: string) => string): Set
  *
  * @param stacks What `stack` can be; the first, if nobody says
  * @param read Gives a file's text
+ * @param prefix What stands before their names where they are written
  */
 export function settingsOf<S extends string>(
   given: ReadonlyMap<string, string | undefined>,
   stacks: readonly S[],
   read: (file: string) => string,
+  prefix = "",
 ): Settings<S> {
   const flag = (name: string): boolean => {
     const value = given.get(name);
-    if (value !== undefined) throw new Error(`${name} takes no value, got ${show(value)}`);
+    if (value !== undefined) throw new Error(`${prefix}${name} takes no value, got ${show(value)}`);
     return given.has(name);
   };
   const integer = (name: string, otherwise: number, least: number, most: number): number => {
     if (!given.has(name)) return otherwise;
     const value = given.get(name) ?? "", n = Number(value);
     if (!/^\d+$/.test(value) || n < least || n > most) {
-      throw new Error(`${name} must be an integer from ${least} to ${most}, got ${show(value)}`);
+      throw new Error(`${prefix}${name} must be an integer from ${least} to ${most}, got ${show(value)}`);
     }
     return n;
   };
   const list = (name: string): string[] => {
     const parts = (given.get(name) ?? "").split(";").map((part) => part.trim()).filter((part) => part !== "");
-    if (given.has(name) && parts.length === 0) throw new Error(`${name} must not be empty`);
+    if (given.has(name) && parts.length === 0) throw new Error(`${prefix}${name} must not be empty`);
     return parts;
   };
 
   const stack = (given.has("stack") ? given.get("stack") ?? "" : stacks[0]) as S;
-  if (!stacks.includes(stack)) throw new Error(`stack must be one of ${stacks.join(", ")}, got ${show(stack)}`);
+  if (!stacks.includes(stack)) {
+    throw new Error(`${prefix}stack must be one of ${stacks.join(", ")}, got ${show(stack)}`);
+  }
   const all = flag("all"), many = 2 ** 32 - 1;
   const settings: Settings<S> = {
     stack,
@@ -98,17 +105,17 @@ export function settingsOf<S extends string>(
     skip: list("skip"),
     sites: all ? Infinity : integer("sites", 5, 1, many),
     calls: all ? Infinity : integer("calls", 3, 1, many),
-    suppress: list("suppress").flatMap((what) => patternsOf(what, read)),
+    suppress: list("suppress").flatMap((what) => patternsOf(what, read, prefix)),
     exitcode: integer("exitcode", 1, 0, 255),
     verbose: flag("verbose"),
     help: flag("help"),
   };
-  if (settings.every > 1 && settings.bytes > 0) throw new Error("every and bytes exclude each other");
+  if (settings.every > 1 && settings.bytes > 0) throw new Error(`${prefix}every and ${prefix}bytes exclude each other`);
   if (stack !== "check" && (settings.every > 1 || settings.bytes > 0)) {
-    throw new Error("every and bytes go with stack=check only");
+    throw new Error(`${prefix}every and ${prefix}bytes go with ${prefix}stack=check only`);
   }
   for (const name of ["sites", "calls"]) {
-    if (all && given.has(name)) throw new Error(`all and ${name} exclude each other`);
+    if (all && given.has(name)) throw new Error(`${prefix}all and ${prefix}${name} exclude each other`);
   }
   return settings;
 }
@@ -129,13 +136,13 @@ const NAMES: readonly string[] = [
 ];
 
 /** The patterns that one part of `suppress=` stands for: itself, or those in a file. */
-function patternsOf(what: string, read: (file: string) => string): string[] {
-  if (/^(fn|file):/.test(what)) return [checked(what, "suppress")];
+function patternsOf(what: string, read: (file: string) => string, prefix: string): string[] {
+  if (/^(fn|file):/.test(what)) return [checked(what, `${prefix}suppress`)];
   let text: string;
   try {
     text = read(what);
   } catch (e) {
-    throw new Error(`suppress cannot read the file ${show(what)}: ${(e as Error).message}`);
+    throw new Error(`${prefix}suppress cannot read the file ${show(what)}: ${(e as Error).message}`);
   }
   return text.split("\n").flatMap((line, i) => {
     const pattern = line.replace(/(^|\s)#.*/, "").trim();

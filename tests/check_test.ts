@@ -150,6 +150,24 @@ Deno.test("check: without trace there are no sites, and the message is as short 
   );
 });
 
+Deno.test("check: no message has fewer than no bytes", () => {
+  const says = (puts: readonly number[]) => {
+    const a = init(check(stats(chunk(mmap(freshHeap()), 4096)))), p = a.get(100);
+    a.get(50);
+    for (const size of puts) a.put(p, size);
+    return assertThrows(() => a.deinit(), LeakError).message.replace("Cannot close as free of leaks: ", "");
+  };
+  const hint = ": debug finds what was freed twice, or with a wrong size";
+  assertEquals(says([]), "2 of 2 blocks, 150 B, still out");
+  assertEquals(says([150]), "1 of 2 blocks, 0 B, still out");
+  assertEquals(says([170]), "1 of 2 blocks still out, although 20 B more came back than went out" + hint);
+  assertEquals(says([100, 10]), "as many blocks came back as went out, but 40 B less" + hint);
+  assertEquals(says([100, 60]), "as many blocks came back as went out, but 10 B more" + hint);
+  assertEquals(says([100, 10, 10]), "1 more block came back than went out, but 30 B less" + hint);
+  assertEquals(says([100, 40, 10]), "1 more block and 0 B more came back than went out" + hint);
+  assertEquals(says([100, 40, 30]), "1 more block and 20 B more came back than went out" + hint);
+});
+
 Deno.test("check: more came back than went out, with sites of what did not", () => {
   const a = init(check(stats(trace(chunk(mmap(freshHeap()), 4096)))));
   const p = a.get(100), q = a.get(50);

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "./assert.ts";
+import { assertSnapshot, normalise } from "./output/snapshot.ts";
 
 /** Runs an example as a user does. */
 async function run(...args: string[]): Promise<{ code: number; out: string; err: string }> {
@@ -89,6 +90,15 @@ Deno.test("mistakes: each is found, with the lines that it is about", async () =
   assertMatch(out, new RegExp(`UseAfterFreeError: .*\n +at\n .*/mistakes.ts:${line("age.get(ada)")}:`));
 });
 
+Deno.test("guest: what a program in C allocates, forgets and frees twice, by the functions that did", async () => {
+  const out = await output("guest.ts");
+  await assertSnapshot("guest.txt", normalise(out));
+  assertEquals([...out.matchAll(/^(\w+Error): /gm)].map(([, name]) => name), ["LeakError", "DoubleFreeError"]);
+  assertStringIncludes(out, "in words: malloc <- copy_word <- add_word <- count_words\n");
+  assertStringIncludes(out, "in words: free <- free_table\n");
+  assertStringIncludes(out, "in words: free <- drop_rare\n");
+});
+
 Deno.test("examples: --help helps, and a bad argument is one clear line", async () => {
   for (
     const file of [
@@ -98,6 +108,7 @@ Deno.test("examples: --help helps, and a bad argument is one clear line", async 
       "binarytree_manual.ts",
       "choose.ts",
       "mistakes.ts",
+      "guest.ts",
       "demo.ts",
       "json/main.ts",
     ]

@@ -185,6 +185,54 @@ each(WATCH, "guest_mistakes: functions that were not found, of an allocator that
   x.balanced(1000, 100);
 });
 
+each(WATCH, "guest_mistakes: functions that were not found, but that which aligns", (way) => {
+  for (const names of [{ posix_memalign: 43 }, { aligned_alloc: 45 }]) {
+    const { g, x } = make(way, { file: "own_hidden", names });
+    const aligned = names.aligned_alloc ? x.do_aligned_alloc : x.do_posix_memalign;
+    const round = () => {
+      for (const [align, size] of [[64, 100], [4096, 10], [256, 300_000]]) {
+        const p = aligned(align, size), q = aligned(align, size);
+        assertEquals([p % align, q % align], [0, 0]);
+        g.heap.u8.fill(255, p, p + size);
+        x.do_free(p);
+        x.do_free(q);
+      }
+    };
+    round();
+    enter(init(check(trace(stats(g.bottom)))), round);
+    leakFree(round)();
+    assertEquals(out(g.gauge()), [0, 0]);
+    assertEquals(g.strays, 0);
+    x.balanced(1000, 100);
+  }
+});
+
+each(WATCH, "guest_mistakes: a function that aligns and has no memory", (way) => {
+  const { g, x } = make(way, { file: "own_hidden", names: { posix_memalign: 43 } }), gauge = g.gauge();
+  for (const size of [-1, -100_000]) assertEquals(x.do_posix_memalign(64, size), 0);
+  assertEquals(g.gauge(), gauge);
+});
+
+each(WATCH, "guest_mistakes: aligned blocks that are cut out of others, while freed ones are held back", (way) => {
+  const { g, x } = make(way, { file: "own_hidden" }), held: number[] = [];
+  // Keeps one freed block, as a quarantine does
+  const late: AnyLayer = {
+    ...g.bottom,
+    put: (s, p, size) => {
+      held.push(p, size);
+      if (held.length > 2) g.bottom.put(s, ...held.splice(0, 2) as [number, number]);
+    },
+  };
+  enter(init(late), () => {
+    const p = x.do_malloc(2000), q = x.do_aligned_alloc(256, 3000);
+    x.do_free(p);
+    x.do_free(q); // now p goes back, and not q
+    assert(Math.abs(x.do_malloc(2000) - q) >= 2000);
+    x.do_free(x.do_malloc(10));
+  });
+  x.balanced(1000, 3000);
+});
+
 each(OWN, "guest_mistakes: a guest that frees what the host has got, and the other way round", (way) => {
   const { g, x } = make(way), a = g.arena();
   enter(a, () => {

@@ -18,6 +18,7 @@ import {
   trace,
 } from "../mod.ts";
 import { bypass } from "../layers/bypass.ts";
+import { front } from "../rt/guest/front.ts";
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "./assert.ts";
 import { each, make, out, OWN, type Way, WAYS } from "./guest_kit.ts";
 
@@ -281,6 +282,29 @@ each(WAYS, "guest_regions: blocks that a stack cannot align lie in larger ones",
   });
   for (const p of blocks) x.do_free(p);
   assertEquals(out(g.gauge()), [0, 0]);
+});
+
+each(WAYS, "guest_regions: such blocks of lists in the guest go back whole", (way) => {
+  const { g, x } = make(way), a = init(stats(front(bonwick(mmap(g.heap))))) as AnyAllocator;
+  const blocks = new Set<number>();
+  enter(a, () => {
+    for (let i = 0; i < 5; i++) {
+      const p = x.do_aligned_alloc(256, 100) >>> 0;
+      assertEquals(p % 256, 0);
+      const q = i < 3 ? p : x.do_realloc(p, 104); // which is in the same class
+      x.do_free(q);
+      assertEquals(out(a.gauge()), [0, 0]);
+      assertEquals(g.strays, 0);
+    }
+    for (let i = 0; i < 1000; i++) {
+      const p = x.do_malloc(100) >>> 0;
+      for (let q = p & -16; q < p + 100; q += 16) {
+        assert(!blocks.has(q));
+        blocks.add(q);
+      }
+    }
+    assertEquals(out(a.gauge()), [1000, 100_000]);
+  });
 });
 
 each(WAYS, "guest_regions: where such a block was, another may be later", (way) => {

@@ -1,9 +1,6 @@
 // A guest of a few functions, whose allocator has what those of others may have: an alignment of 8 bytes, calls of itself
 
-import { Writer } from "../rt/wasm/bytes.ts";
-import { binary, body, END, I32, list, section, type } from "./wasm_kit.ts";
-
-const i32 = (value: number): Writer => new Writer().byte(0x41).s32(value);
+import { binary, body, END, I32, i32, list, section, type } from "./wasm_kit.ts";
 
 /** How it is made. */
 export interface Small {

@@ -285,6 +285,21 @@ Deno.test("guest_sql: intercepted, nothing is said of the module at all", async 
   assertThrows(leakFree(() => new sql.Database()), LeakError);
 });
 
+Deno.test("guest_sql: of a minified build, its JavaScript has the names, for reports, too", async () => {
+  const initSqlJs = await fresh(RELEASE);
+  const [sql, [g, ...others]] = await intercept({ name: "sqlite" }, () => initSqlJs());
+  assertEquals(others, []);
+  assertEquals(leakFree(() => work(sql))(), work(await (await fresh(DEBUG))()));
+  assert(g.gauge().nalloc > 1_000);
+  const { message } = assertThrows(leakFree(() => new sql.Database()), LeakError);
+  assertStringIncludes(message, "<- sqlite3_open");
+
+  const hook = instantiateWasm(await npmFile("sql.js/dist/sql-wasm.wasm"));
+  const again = await (await fresh(RELEASE))({ instantiateWasm: hook });
+  work(again);
+  assert((await hook.guest).gauge().nalloc > 1_000);
+});
+
 Deno.test("guest_sql: intercepted with names, of modules without such functions nothing is made", async () => {
   const initSqlJs = await fresh(RELEASE);
   const use = async () => work(await initSqlJs()); // in which a function of one's own makes a module

@@ -15,6 +15,7 @@ import {
 } from "../mod.ts";
 import { trace } from "../mod.ts";
 import { type Guest, guest, type GuestOptions, instantiateWasm, intercept, interpose, WasmError } from "../rt/mod.ts";
+import { bypass } from "../layers/bypass.ts";
 import { topOn } from "../region.ts";
 import { leakFree } from "../testing/mod.ts";
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes, assertThrows } from "./assert.ts";
@@ -254,7 +255,11 @@ Deno.test("guest: binaries that are none, or not to be served", async () => {
     TypeError,
   );
   await refused(Promise.resolve(5), "", TypeError);
-  await refused(new Response("no", { status: 404, statusText: "Not Found" }), "is 404 Not Found", TypeError);
+  await refused(
+    new Response("no", { status: 404, statusText: "Not Found" }),
+    "the request for its module was answered with 404",
+    TypeError,
+  );
   await refused(new Uint8Array(0), "");
   await refused(new TextEncoder().encode("<!doctype html>"), "");
   for (const length of [4, 8, 100, 5000, own.length - 10]) await refused(own.subarray(0, length), "");
@@ -630,4 +635,10 @@ Deno.test("guest: no allocator of a test is made for guests that the test does n
 Deno.test("guest: errors are of their classes", () => {
   assertInstanceOf(assertThrows(() => interpose(new Uint8Array(3))), WasmError);
   assert(REPLACE.length === 2);
+});
+
+Deno.test("guest: a block that the host gets is aligned to 16 bytes, whatever the guest has asked for before", () => {
+  const { g, x } = smallOf({});
+  enter(init(bypass(g.bottom)), () => assertEquals(x.do_malloc(100) % 16, 8));
+  assertEquals(g.ground.get(100) % 16, 0);
 });

@@ -1,4 +1,4 @@
-import { Heap } from "../mod.ts";
+import { Heap, init, mmap, zero } from "../mod.ts";
 import { assert, assertEquals, assertFalse, assertGreater, assertLess, assertThrows } from "./assert.ts";
 import { assertAllFree, freshHeap, PAGE } from "./kit.ts";
 
@@ -273,6 +273,31 @@ Deno.test("heap: more comes from whoever owns the memory, in pieces anywhere in 
   const { pages, longest, runs } = heap.free;
   assertEquals([longest, runs], [100, 5]); // each piece is whole again
   assertEquals(pages, 16 + 100 + 40 + 64 + 55); // the last one is a quarter of what there was
+});
+
+Deno.test("heap: views cover what more has had a shared memory grow by, in code that tells nobody", () => {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 100, shared: true });
+  const grow = (pages: number) => WebAssembly.Memory.prototype.grow.call(memory, pages);
+  const heap = new Heap({ memory, more: (bytes) => grow(Math.ceil(bytes / WASM_PAGE)) * WASM_PAGE });
+  const p = heap.getPages(1);
+  heap.u32[p >>> 2] = 42;
+  assertEquals(new Uint32Array(memory.buffer)[p >>> 2], 42);
+});
+
+Deno.test("heap: what more gives may have been used before", () => {
+  const memory = new WebAssembly.Memory({ initial: 32 }), dirty = new Uint8Array(memory.buffer).fill(7);
+  const heap = new Heap({ memory, start: 0, more: () => 0 });
+  assertEquals([dirty[100], heap.fresh], [7, 2 ** 32]);
+  const grown = new Heap({
+    memory,
+    more: (bytes) => {
+      const p = memory.grow(Math.ceil(bytes / WASM_PAGE)) * WASM_PAGE;
+      new Uint8Array(memory.buffer).fill(7, p);
+      return p;
+    },
+  });
+  const a = init(zero(mmap(grown))), p = a.get(100);
+  assertEquals(grown.u8.subarray(p, p + 100), new Uint8Array(100));
 });
 
 Deno.test("heap: two heaps share one memory", () => {

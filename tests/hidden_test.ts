@@ -3,6 +3,7 @@ import { findHidden } from "../rt/inspect/hidden.ts";
 import { elementFunctions } from "../rt/wasm/elements.ts";
 import { parseModule } from "../rt/wasm/module.ts";
 import { assert, assertEquals } from "./assert.ts";
+import { guestBytes as guest } from "./guest_blocks.ts";
 import { npmFile } from "./npm_files.ts";
 import { MODULES } from "./wasm_kit.ts";
 import { type Func, type Program, program } from "./wasm_program.ts";
@@ -14,8 +15,6 @@ function hiddenIn(bytes: Uint8Array, names: Names = {}, without: readonly EntryN
   const { hidden, sure, why } = findHidden(module, { ...entries, found } as Entries);
   return { hidden: Object.fromEntries(hidden.map(({ index, looks }) => [index, looks])), all: hidden, sure, why };
 }
-
-const guest = (name: string) => Deno.readFile(new URL(`guests/${name}.wasm`, import.meta.url));
 
 const REAL: Readonly<Record<string, [names: Names, hidden: Record<number, EntryName | undefined>]>> = {
   "sql.js/dist/sql-wasm-debug.wasm": [{}, { 2237: "calloc", 2238: "realloc" }],
@@ -40,16 +39,16 @@ for (const [file, [names, expected]] of Object.entries(REAL)) {
 }
 
 for (const name of ["own", "own_names", "own_command", "own_inlined", "command", "wasi_words"]) {
-  Deno.test(`hidden: nothing in ${name}, of which every entry is known`, async () => {
-    const { hidden, sure } = hiddenIn(await guest(name));
+  Deno.test(`hidden: nothing in ${name}, of which every entry is known`, () => {
+    const { hidden, sure } = hiddenIn(guest(name));
     assertEquals([hidden, sure], [{}, true]);
   });
 }
 
-Deno.test("hidden: entries that have no names are found", async () => {
-  const names = findEntries(parseModule(await guest("own_names"))).found;
+Deno.test("hidden: entries that have no names are found", () => {
+  const names = findEntries(parseModule(guest("own_names"))).found;
   const at = (name: EntryName) => names.get(name)!.index;
-  const { all } = hiddenIn(await guest("own_hidden"));
+  const { all } = hiddenIn(guest("own_hidden"));
   // Both are one program; posix_memalign and aligned_alloc have one function that does their work, behind the first
   assertEquals(all.map(({ index, looks }) => [index, looks]), [
     [at("calloc"), "calloc"],
@@ -59,8 +58,8 @@ Deno.test("hidden: entries that have no names are found", async () => {
   assertEquals(all.map(({ name }) => name), [undefined, undefined, undefined]);
 });
 
-Deno.test("hidden: each entry that is taken away is found", async () => {
-  const bytes = await guest("own"), { found } = findEntries(parseModule(bytes));
+Deno.test("hidden: each entry that is taken away is found", () => {
+  const bytes = guest("own"), { found } = findEntries(parseModule(bytes));
   for (const name of ["calloc", "realloc", "malloc_usable_size"] as EntryName[]) {
     const { hidden } = hiddenIn(bytes, {}, [name]);
     assertEquals(hidden, { [found.get(name)!.index]: name }, name);
@@ -74,8 +73,8 @@ Deno.test("hidden: each entry that is taken away is found", async () => {
   assertEquals(hiddenIn(bytes, {}, ["reallocarray"]).hidden, {});
 });
 
-Deno.test("hidden: AssemblyScript's collector reads what its allocator wrote", async () => {
-  const { all } = hiddenIn(await guest("assembly"));
+Deno.test("hidden: AssemblyScript's collector reads what its allocator wrote", () => {
+  const { all } = hiddenIn(guest("assembly"));
   assert(all.some(({ name }) => name === "~lib/rt/itcms/__new"), JSON.stringify(all));
 });
 

@@ -2,19 +2,18 @@ import type { Names } from "../rt/inspect/entries.ts";
 import { formatInspection, inspect } from "../rt/inspect/inspect.ts";
 import { WasmError } from "../rt/wasm/bytes.ts";
 import { assert, assertEquals, assertThrows } from "./assert.ts";
+import { guestBytes as guest } from "./guest_blocks.ts";
 import { npmFile } from "./npm_files.ts";
 import { type Bytes, list, section } from "./wasm_kit.ts";
 import { Chance, mutated } from "./wasm_mutations.ts";
 import { program } from "./wasm_program.ts";
-
-const guest = (name: string) => Deno.readFile(new URL(`guests/${name}.wasm`, import.meta.url));
 
 const can = (bytes: Uint8Array<ArrayBuffer>, names: Names = {}) => {
   const { imports, watch, replace } = inspect(bytes, { names });
   return [imports, watch, replace].map((v) => v.can);
 };
 
-Deno.test("inspect: what can be done with each kind of guest", async () => {
+Deno.test("inspect: what can be done with each kind of guest", () => {
   const cases: Record<string, [imports: boolean, watch: boolean, replace: boolean]> = {
     own: [false, true, true],
     own_names: [false, true, true],
@@ -29,13 +28,13 @@ Deno.test("inspect: what can be done with each kind of guest", async () => {
     command: [false, true, true],
     assembly: [false, true, false],
   };
-  for (const [name, expected] of Object.entries(cases)) assertEquals(can(await guest(name)), expected, name);
+  for (const [name, expected] of Object.entries(cases)) assertEquals(can(guest(name)), expected, name);
 });
 
 Deno.test("inspect: names make the difference", async () => {
-  const hidden = await guest("own_hidden"), { hidden: found } = inspect(hidden);
+  const hidden = guest("own_hidden"), { hidden: found } = inspect(hidden);
   assertEquals(can(hidden, Object.fromEntries(found.map(({ looks, index }) => [looks, index]))), [false, true, true]);
-  const minified = await guest("own_minified");
+  const minified = guest("own_minified");
   const short: Record<string, string> = JSON.parse(
     await Deno.readTextFile(new URL("guests/own_minified.json", import.meta.url)),
   );
@@ -52,10 +51,10 @@ Deno.test("inspect: where malloc and free seem to be is told if they were not fo
   const sql = await npmFile("sql.js/dist/sql-wasm.wasm");
   assertEquals(inspect(sql).guesses, { malloc: 244, free: 243 });
   assertEquals(inspect(sql, { names: { malloc: "Ia", free: "Ja" } }).guesses, {});
-  assertEquals(inspect(await guest("imports")).guesses, {});
-  assertEquals(inspect(await guest("rust")).guesses, {});
-  const { guesses } = inspect(await guest("own_minified"));
-  assertEquals(can(await guest("own_minified"), guesses), [false, true, false]);
+  assertEquals(inspect(guest("imports")).guesses, {});
+  assertEquals(inspect(guest("rust")).guesses, {});
+  const { guesses } = inspect(guest("own_minified"));
+  assertEquals(can(guest("own_minified"), guesses), [false, true, false]);
 });
 
 Deno.test("inspect: where nothing is known of the state, replacing takes a realloc that is known", () => {
@@ -73,14 +72,14 @@ Deno.test("inspect: where nothing is known of the state, replacing takes a reall
 });
 
 Deno.test("inspect: memories, and where a heap begins", async () => {
-  const own = inspect(await guest("own")), imports = inspect(await guest("imports"));
+  const own = inspect(guest("own")), imports = inspect(guest("imports"));
   assertEquals([own.memory!.from, own.memory!.name, own.memory!.count], ["exported", "memory", 1]);
   assertEquals(own.heapBase.value, undefined);
   assert(own.heapBase.least > 65536);
   assertEquals(own.heapBase.how, "unknown");
   assert(imports.heapBase.value! >= imports.heapBase.least);
   assertEquals(imports.heapBase.how, "its exported global __heap_base");
-  assertEquals(inspect(await guest("assembly")).heapBase.how, "its named global __heap_base");
+  assertEquals(inspect(guest("assembly")).heapBase.how, "its named global __heap_base");
   const tree = inspect(await npmFile("web-tree-sitter/web-tree-sitter.wasm"));
   assertEquals(tree.memory, {
     from: "imported",
@@ -94,13 +93,13 @@ Deno.test("inspect: memories, and where a heap begins", async () => {
   assertEquals(tree.heapBase, { value: undefined, least: 0, how: "what its loader gives as GOT.mem.__heap_base" });
 });
 
-Deno.test("inspect: heapBase is asked for where a module that imports its allocator does not say it", async () => {
-  assert(!inspect(await guest("imports")).imports.why.includes("heapBase"));
+Deno.test("inspect: heapBase is spoken of where a module that imports its allocator does not say it", () => {
+  assert(!inspect(guest("imports")).imports.why.includes("heapBase"));
   const text = "(func (param i32) (result i32))";
   const { imports } = inspect(program({ imports: { "env.malloc": text } }));
   assertEquals([imports.can, imports.why], [
     true,
-    "it imports malloc; heapBase has to be given, as it does not say where its heap begins",
+    "it imports malloc; what its memory has at first is left alone, unless heapBase says what is free",
   ]);
 });
 
@@ -139,7 +138,7 @@ Deno.test("inspect: what built a module", async () => {
   assertEquals(tools([], [], { "a.a": "(func)", "a.b": "(func)" }), ["Emscripten, with short names"]);
   assertEquals(tools([], [], { "env.emscripten_resize_heap": "(func)" }), ["Emscripten"]);
   assertEquals(tools([], [], { "gojs.x": "(func)" }), ["Go"]);
-  assertEquals(inspect(await guest("command")).toolchain[0], "WASI");
+  assertEquals(inspect(guest("command")).toolchain[0], "WASI");
   assertEquals(inspect(await npmFile("web-tree-sitter/web-tree-sitter.wasm")).toolchain, [
     "Emscripten",
     "WASI",
@@ -147,8 +146,8 @@ Deno.test("inspect: what built a module", async () => {
   ]);
 });
 
-Deno.test("inspect: what it finds goes to JSON and back", async () => {
-  const found = inspect(await guest("own_hidden"));
+Deno.test("inspect: what it finds goes to JSON and back", () => {
+  const found = inspect(guest("own_hidden"));
   const back = JSON.parse(JSON.stringify(found));
   assertEquals([back.entries.length, back.hidden.length, back.watch.can], [2, 3, true]);
   assertEquals(back.entries[0].name, "malloc");
@@ -193,7 +192,8 @@ replace     no: function 220 (perhaps realloc) and function 222 (perhaps calloc)
 next        to see what it allocates and does not free:
               await guest(bytes, { allocator: "watch" })
             if the hidden functions are what they seem, say so, and look again:
-              names: { realloc: 220, calloc: 222 }`,
+              names: { realloc: 220, calloc: 222 }
+              --names=realloc=220,calloc=222`,
   "web-tree-sitter/web-tree-sitter.wasm": `
 module      210,415 bytes, Emscripten, WASI, for dynamic linking
 memory      imported from env.memory, 32 MiB, at most 2 GiB
@@ -223,12 +223,16 @@ for (const [file, text] of Object.entries(READABLE)) {
 Deno.test("inspect: lines in a terminal are short, and say what to do", async () => {
   const names = ["own", "own_hidden", "own_minified", "imports", "operators", "rust", "assembly", "command"];
   for (const name of names) {
-    const text = formatInspection(inspect(await guest(name)));
+    const text = formatInspection(inspect(guest(name)));
     for (const line of text.split("\n")) assert(line.length <= 80 && line === line.trimEnd(), line);
     assert(/^next {8}\S/m.test(text), name);
   }
   const sql = await npmFile("sql.js/dist/sql-wasm.wasm");
-  assert(formatInspection(inspect(sql)).includes("names: { malloc: 244, free: 243 }"));
+  assert(
+    formatInspection(inspect(sql)).includes(
+      "names: { malloc: 244, free: 243 }\n              --names=malloc=244,free=243\n",
+    ),
+  );
   const text = formatInspection(inspect(sql, { names: { malloc: "Ia", free: "Ja" } }));
   assert(
     text.includes('await guest(bytes, { allocator: "watch", names: { malloc: "Ia",\n                free: "Ja" } })'),
@@ -255,8 +259,8 @@ Deno.test("inspect: names do nothing to a terminal", () => {
   assert(!/[^\n\P{C}]/u.test(shown), shown);
 });
 
-Deno.test("inspect: a module that is damaged is refused, or looked into", async () => {
-  const sources = [await guest("own_hidden"), await guest("own_command"), await guest("assembly")];
+Deno.test("inspect: a module that is damaged is refused, or looked into", () => {
+  const sources = [guest("own_hidden"), guest("own_command"), guest("assembly")];
   let refused = 0;
   for (let seed = 1; seed <= 300; seed++) {
     const bytes = mutated(new Chance(seed), sources);

@@ -85,6 +85,33 @@ Deno.test("ledger: a table that grows takes over what was beside it", () => {
   assertEquals(all(ledger), [[p, 2, 3], [q, 200, 4]]);
 });
 
+Deno.test("ledger: what code in a guest has written over an entry of the map stays when the table grows", () => {
+  const ledger = ledgerFor(65536, 4), word = new Uint32Array(ledger.memory.buffer, TABLE + 1024 / 16 * 4, 1);
+  ledger.set(1024, LARGE, 2); // gone with its region, of which nobody has told the ledger
+  word[0] = 50 << 8 | 1;
+  ledger.set(1120, 100, 1);
+  assertEquals(ledger.around(1125), 1120);
+  ledger.reach(2 ** 20);
+  assertEquals([ledger.sizeOf(1024), ledger.slotOf(1024)], [50, 1]);
+});
+
+Deno.test("ledger: a block that lies in another one is in the map, whatever becomes of its slot", () => {
+  const ledger = ledgerFor(65536, 4), word = () => new Uint32Array(ledger.memory.buffer, TABLE)[1024 / 16] & 0xff;
+  for (const p of [1024, ledger.end + 64, 1028]) {
+    const whole = { p: 1000, size: 300 };
+    ledger.set(p, 100, 3, whole);
+    ledger.assign(p, 4);
+    assertEquals([ledger.sizeOf(p), ledger.slotOf(p), ledger.wholeOf(p)], [100, 4, whole]);
+    if (p === 1024) assertEquals(word(), 255); // no slot that code in a guest would know
+    ledger.delete(p);
+    assertEquals(ledger.wholeOf(p), undefined);
+    ledger.set(p, 100, 3, whole);
+    ledger.set(p, 100, 3);
+    ledger.assign(p, 5);
+    assertEquals([ledger.sizeOf(p), ledger.slotOf(p), ledger.wholeOf(p)], [100, 5, undefined]);
+  }
+});
+
 Deno.test("ledger: a table that cannot grow leaves it to the map", () => {
   const ledger = ledgerFor(2 ** 22, 4, 1), { end } = ledger;
   assert(end < 2 ** 22);

@@ -31,7 +31,7 @@ async function test(code: string): Promise<{ code: number; text: string }> {
     Deno.writeTextFileSync(file, code.replaceAll('"./', `"${root.href}`));
     const { code: exit, text } = await output(
       Deno.execPath(),
-      ...["test", "-A", "--no-check", "--config", new URL("deno.json", root).pathname, file],
+      ...["test", "-A", "--seed=1", "--no-check", "--config", new URL("deno.json", root).pathname, file],
     );
     const shown = normalise(text)
       .replaceAll(

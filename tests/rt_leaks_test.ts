@@ -1,6 +1,6 @@
 // Programs that are run as a user runs them, under `rt/leaks.ts`. What they print is compared with `tests/exit/*.txt`;
 // `UPDATE_SNAPSHOTS=1` writes these anew
-import { VARIABLE } from "../rt/help.ts";
+import { VARIABLE } from "../rt/settings.ts";
 import { reportOn } from "../rt/report.ts";
 import { parseSettings } from "../rt/settings.ts";
 import { assert, assertEquals, assertStringIncludes } from "./assert.ts";

@@ -29,13 +29,14 @@ import { demangle } from "../rt/symbols/names.ts";
 import { parseModule, type WasmModule } from "../rt/wasm/module.ts";
 import { rewrite } from "../rt/wasm/rewrite.ts";
 import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes, assertThrows } from "./assert.ts";
+import { guestBytes } from "./guest_blocks.ts";
 
 const here = import.meta.url;
 
 /** Functions with names, but of the allocator none that is exported. */
-const bytes = await Deno.readFile(new URL("guests/own_names.wasm", here));
+const bytes = guestBytes("own_names");
 const own = parseModule(bytes);
-const minified = parseModule(await Deno.readFile(new URL("guests/own_minified.wasm", here)));
+const minified = parseModule(guestBytes("own_minified"));
 
 const indexOf = (name: string) => [...own.functionNames].find(([, n]) => n === name)![0];
 const bodyOf = (name: string) => own.bodies[indexOf(name) - own.importedFunctions];

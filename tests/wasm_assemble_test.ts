@@ -1,4 +1,5 @@
-import { assemble, type Scope, typeCode } from "../rt/wasm/assemble.ts";
+import { assemble, type Scope, typeCode, writeType } from "../rt/wasm/assemble.ts";
+import { Writer } from "../rt/wasm/bytes.ts";
 import { MEMORY, PLAIN } from "../rt/wasm/opcodes.ts";
 import { assertEquals, assertThrows } from "./assert.ts";
 import { binary, body, FUNCREF, I32, I64, list, section, type } from "./wasm_kit.ts";
@@ -245,4 +246,15 @@ Deno.test("wasm_assemble: a text that is none is refused", () => {
 Deno.test("wasm_assemble: types of values have their codes", () => {
   assertEquals(["i32", "i64", "f32", "f64"].map(typeCode), [0x7f, 0x7e, 0x7d, 0x7c]);
   assertThrows(() => typeCode("v128"), SyntaxError, "there is no type v128");
+});
+
+Deno.test("wasm_assemble: types of functions", () => {
+  const written = (params: string[], results: string[]) => {
+    const w = new Writer();
+    writeType(w, { params, results });
+    return [...w.bytes()];
+  };
+  assertEquals(written(["i32", "f64"], ["i64"]), [0x60, 2, 0x7f, 0x7c, 1, 0x7e]);
+  assertEquals(written([], []), [0x60, 0, 0]);
+  assertThrows(() => written(["ref"], []), SyntaxError, "there is no type ref");
 });

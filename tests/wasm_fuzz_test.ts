@@ -4,6 +4,7 @@ import { WasmError } from "../rt/wasm/bytes.ts";
 import { parseModule } from "../rt/wasm/module.ts";
 import { rewrite, type Rewriting } from "../rt/wasm/rewrite.ts";
 import { assert, assertEquals } from "./assert.ts";
+import { guestBytes as guest } from "./guest_blocks.ts";
 import { npmFile } from "./npm_files.ts";
 import { MODULES } from "./wasm_kit.ts";
 import { Chance, hollowed, mutated } from "./wasm_mutations.ts";
@@ -11,9 +12,8 @@ import { Chance, hollowed, mutated } from "./wasm_mutations.ts";
 type Binary = Uint8Array<ArrayBuffer>;
 const CASES = 10_000, PARTS = 10;
 
-const guest = (name: string) => Deno.readFile(new URL(`guests/${name}.wasm`, import.meta.url));
-const SMALL = [...Object.values(MODULES), await guest("imports"), await guest("operators")];
-const LARGE = [hollowed(await npmFile("vscode-oniguruma/release/onig.wasm")), await guest("own")];
+const SMALL = [...Object.values(MODULES), guest("imports"), guest("operators")];
+const LARGE = [hollowed(await npmFile("vscode-oniguruma/release/onig.wasm")), guest("own")];
 
 /** What came of a binary. */
 type Outcome = "rewritten" | "refused" | "not for an engine";

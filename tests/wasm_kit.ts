@@ -29,9 +29,12 @@ export const list = (...items: readonly Bytes[]): Writer => new Writer().u32(ite
 export const section = (id: number | keyof typeof SECTION, ...contents: readonly Bytes[]): Writer =>
   new Writer().section(typeof id === "number" ? id : SECTION[id], bytes(...contents));
 
+/** What every binary begins with. */
+export const HEADER: readonly number[] = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+
 /** A binary of these sections. */
 export function binary(...sections: readonly Bytes[]): Uint8Array<ArrayBuffer> {
-  return bytes(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, ...sections).bytes();
+  return bytes(HEADER, ...sections).bytes();
 }
 
 /** A body in the text format, with its length. */
@@ -43,7 +46,8 @@ export const I32 = 0x7f, I64 = 0x7e, F32 = 0x7d, F64 = 0x7c, V128 = 0x7b, FUNCRE
 export const type = (params: readonly Bytes[], results: readonly Bytes[]): Writer =>
   bytes(0x60, list(...params), list(...results));
 
-const i32 = (value: number): Writer => new Writer().byte(0x41).s32(value);
+/** A constant. */
+export const i32 = (value: number): Writer => new Writer().byte(0x41).s32(value);
 const ADD_ONE = body("(func (param $x i32) (result i32) (i32.add (local.get $x) (i32.const 1)))");
 const types = section("type", list(type([I32], [I32]))), functions = section("function", list(0));
 const code = section("code", list(ADD_ONE)), exports = section("export", list(["f", 0, 0]));

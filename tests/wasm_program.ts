@@ -1,6 +1,6 @@
 /** Small modules of functions in the text format, with names, exports and imports as builds have them. */
 
-import { binary, body, type Bytes, bytes, END, FUNCREF, I32, list, section, sized, type } from "./wasm_kit.ts";
+import { binary, body, type Bytes, bytes, END, FUNCREF, I32, i32, list, section, sized, type } from "./wasm_kit.ts";
 
 /** A function. */
 export interface Func {
@@ -61,7 +61,7 @@ export function program(
     section("function", list(...own.map(({ text }) => index(types.indexOf(typeOf(text)))))),
     section("table", list([FUNCREF, 0, index(table.length)])),
     section("memory", list(...memories)),
-    section("global", list(...Object.values(globals).map((value): Bytes => [I32, 1, bytes(0x41).s32(value), END]))),
+    section("global", list(...Object.values(globals).map((value): Bytes => [I32, 1, i32(value), END]))),
     section("export", list(...exported)),
     section("element", list([0, 0x41, 0, END, list(...table.map((id) => index(scope.functions[id])))])),
     section("code", list(...own.map(({ text }) => body(text, scope)))),

@@ -5,7 +5,7 @@
  */
 
 import { formatFrame, type Frame, framesOf, MOST_FRAMES } from "../../call_stack.ts";
-import { formatBytes } from "../../gauge.ts";
+import { formatBytes, formatCount } from "../../gauge.ts";
 import { MemoryError } from "../../memory_errors.ts";
 import type { Site } from "../../sites.ts";
 import { plainly } from "./guest_calls.ts";
@@ -36,14 +36,17 @@ export interface Told {
   readonly memory: { readonly before: number; readonly after: number };
   /** What served it. */
   readonly stack: string;
+  /** Calls of `free` for what was no block. */
+  readonly strays: number;
 }
 
 /** For people. */
-export function textOf({ file, ending, seconds, findings, startUp, memory }: Told): string {
+export function textOf({ file, ending, seconds, findings, startUp, memory, strays }: Told): string {
   const { code, error } = ending, took = `after ${seconds.toFixed(2)} s`;
   const how = error === undefined ? `ended with exit code ${code} ${took}` : `was ended ${took} by ${describe(error)}`;
   const grown = memory.after > memory.before ? `, ${formatBytes(memory.before)} at its start` : "";
-  const notes = [String(startUp), `Memory: ${formatBytes(memory.after)}${grown}`].filter((line) => line !== "");
+  const freed = strays === 0 ? "" : `Frees of what is no block: ${formatCount(strays)}, --stack=debug says of which`;
+  const notes = [freed, String(startUp), `Memory: ${formatBytes(memory.after)}${grown}`].filter((line) => line !== "");
   return [`${file} ${how}`, findings.text, notes.join("\n")].filter((part) => part !== "").join("\n\n");
 }
 
@@ -55,7 +58,7 @@ export function jsonOf(told: Told): unknown {
     file,
     exitCode: ending.code,
     ...ending.error !== undefined && { error: { message: messageOf(ending.error), frames: framesIn(ending.error) } },
-    seconds,
+    seconds: Math.round(seconds * 1e6) / 1e6,
     stack,
     bad,
     gauge,
@@ -63,6 +66,7 @@ export function jsonOf(told: Told): unknown {
     suppressed: suppressed.map(siteOf),
     ...damage !== undefined && { damage },
     startUp: { blocks: startUp.blocks, bytes: startUp.bytes },
+    strays: told.strays,
     memory,
   };
 }

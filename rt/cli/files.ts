@@ -28,9 +28,12 @@ export interface FileModule {
 /** Reads a module. */
 export function readModule(file: string): FileModule {
   const bytes = attempt(`cannot read ${show(file)}`, () => readBytes(file)) as Uint8Array<ArrayBuffer>;
-  const why = misfit(bytes);
-  if (why !== undefined) throw new UsageError(`${file}: ${why}`);
   return { file, bytes, module: attempt(file, () => parseModule(bytes)) };
+}
+
+/** Reads a text that an option names. */
+export function readGiven(file: string): string {
+  return attempt(`cannot read ${show(file)}`, () => readText(file));
 }
 
 /** Writes a file. */
@@ -43,8 +46,11 @@ export function namesOf({ options }: CommandLine, module: WasmModule): Names {
   const names: Record<string, string | number> = {};
   const [glue] = options.get("glue") ?? [];
   if (glue !== undefined) {
-    const text = attempt(`cannot read ${show(glue)}`, () => readText(glue));
-    Object.assign(names, attempt(glue, () => namesFromGlue(text, module.bytes)));
+    const found = attempt(glue, () => namesFromGlue(readGiven(glue), module.bytes));
+    if (Object.keys(found).length === 0) {
+      throw new UsageError(`${glue}: it does not say which of the module's exports are malloc, free and the rest`);
+    }
+    Object.assign(names, found);
   }
   for (const [name, where] of (options.get("names") ?? []).flatMap((text) => parsePairs("--names", text))) {
     names[name] = /^\d+$/.test(where) ? Number(where) : where;
@@ -77,17 +83,8 @@ export function attempt<T>(what: string, f: () => T): T {
 }
 
 /** An error that says what the library, an engine or a file system refuses; any other as it is. */
-export function usageError(what: string, e: unknown): unknown {
+function usageError(what: string, e: unknown): unknown {
   if (!(e instanceof Error) || e instanceof UsageError) return e;
   const isRefusal = e.constructor === Error || /^Cannot |^WebAssembly/.test(e.message) || "code" in e;
   return isRefusal ? new UsageError(`${what}: ${e.message}`) : e;
-}
-
-/** What is wrong with a file that is no module, if that can be seen at its start. */
-function misfit(bytes: Uint8Array): string | undefined {
-  if (bytes.length === 0) return "it is empty";
-  const [a, b, c, d, version, , layer] = bytes;
-  if (a !== 0 || b !== 0x61 || c !== 0x73 || d !== 0x6d) return "it is not WebAssembly, which begins with 00 61 73 6d";
-  if (layer === 1) return "it is a component; give the module in it, as wasm-tools component unbundle does";
-  if (bytes.length >= 8 && version !== 1) return `it is of version ${version} of WebAssembly, only 1 is known`;
 }

@@ -35,7 +35,7 @@ export function settingsIn({ options }: CommandLine): Settings<StackName> {
   }
   if (!options.has("quiet")) given.set("verbose", undefined);
   try {
-    return settingsOf(given, ["check", "debug", "stats"], readText);
+    return settingsOf(given, ["check", "debug", "stats"], readText, "--");
   } catch (e) {
     throw new UsageError((e as Error).message);
   }

@@ -16,17 +16,18 @@ export const inspect: Command = {
   run: (line, url) => {
     const { options, rest } = line;
     if (rest.length === 0) throw new UsageError("inspect takes the file of a module; help inspect tells more");
-    let code = 0;
-    for (const [i, file] of rest.entries()) {
+    let code = 0, printed = 0;
+    for (const file of rest) {
       try {
         const { bytes, module } = readModule(file);
         const inspection = attempt(file, () => look(bytes, { names: namesOf(line, module) }));
         if (options.has("json")) writeOutput(JSON.stringify({ file, ...inspection }));
         else {
-          const isCommand = inspection.watch.can && module.exports.some(({ name }) => name === "_start");
-          const hint = isCommand ? `\n\nTo run it, and see that: ${invocation(url)} run ${file}` : "";
+          const can = inspection.imports.can || inspection.watch.can;
+          const isCommand = can && module.exports.some(({ name }) => name === "_start");
+          const hint = isCommand ? `\n\nTo run it, and see what it does not free: ${invocation(url)} run ${file}` : "";
           writeOutput(
-            `${i > 0 ? "\n" : ""}${rest.length > 1 ? `${file}\n` : ""}${formatInspection(inspection)}${hint}`,
+            `${printed++ > 0 ? "\n" : ""}${rest.length > 1 ? `${file}\n` : ""}${formatInspection(inspection)}${hint}`,
           );
         }
       } catch (e) {

@@ -50,7 +50,7 @@ function textOf(
   );
   const options = JSON.stringify({ allocator: mode, name, ...Object.keys(names).length > 0 && { names } });
   const several = parseModule(bytes).memories.length > 1
-    ? "\nIt takes an engine that knows several memories: Deno, Node from 22, Chrome, Firefox; written by Node 20, it does not."
+    ? "\nIt takes an engine that knows several memories: Deno, Node from 22, Chrome, Firefox. For others, write it with Node 20."
     : "";
   return `
 ${output}: ${formatCount(bytes.length)} bytes, ${formatCount(bytes.length - before)} more than ${file}

@@ -92,7 +92,7 @@ export const run: Command = {
       hint: settings.stack === "stats" ? "Places: not recorded, --stack=check does that" : undefined,
     });
     const memory = { before, after: guest.memory.buffer.byteLength };
-    const told = { file, ending, seconds, findings, startUp, memory, stack: settings.stack };
+    const told = { file, ending, seconds, findings, startUp, memory, stack: settings.stack, strays: guest.strays };
     const nothing = line.options.has("quiet") && !findings.bad && ending.error === undefined;
     const text = line.options.has("json") ? JSON.stringify(jsonOf(told)) : nothing ? "" : textOf(told);
     tell(text, line);

@@ -4,23 +4,20 @@
  * @module
  */
 
-import { attempt, type FileModule } from "./files.ts";
+import { attempt, type FileModule, readGiven } from "./files.ts";
 import type { CommandLine } from "./options.ts";
 import { readText } from "../host.ts";
+import { readFunctionNames } from "../symbols/names.ts";
 import { sourceMappingURL, type Symbols } from "../symbols/symbols.ts";
 
 /** Symbols for a module: those of options, else the source map that it names, if that is a file. */
 export function symbolsFor({ options }: CommandLine, { file, module }: FileModule): Symbols {
   const [functions] = options.get("symbols") ?? [], [map] = options.get("source-map") ?? [];
-  const sourceMap = map !== undefined ? textOf(map) : besides(file, sourceMappingURL(module));
+  const sourceMap = map !== undefined ? readGiven(map) : besides(file, sourceMappingURL(module));
   return {
-    ...functions !== undefined && { functions: textOf(functions) },
+    ...functions !== undefined && { functions: attempt(functions, () => readFunctionNames(readGiven(functions))) },
     ...sourceMap !== undefined && { sourceMap },
   };
-}
-
-function textOf(file: string): string {
-  return attempt(`cannot read ${JSON.stringify(file)}`, () => readText(file));
 }
 
 /** The text of a file that another names, relative to where that is; undefined if there is no such file here. */

@@ -16,7 +16,7 @@ import type { AnyLayer } from "../../layer.ts";
 import { isAmbient, onSwitch, servedOn, topOn } from "../../region.ts";
 import { Area } from "./area.ts";
 import type { Blocks } from "../abi/blocks.ts";
-import { LARGE, type Ledger } from "./ledger.ts";
+import { LARGE, type Ledger, type Whole } from "./ledger.ts";
 import { type About, type Originals, OwnAllocator } from "./own_allocator.ts";
 import { type Fate, Slots } from "./slots.ts";
 import { Strays } from "./strays.ts";
@@ -28,12 +28,6 @@ export interface Native {
   readonly area: Area;
   /** What it had counted when it was closed. */
   figures: Gauge | undefined;
-}
-
-/** A block that its stack cannot align as it has been asked for: it lies in a larger one. */
-interface Larger {
-  readonly p: Ptr;
-  readonly size: number;
 }
 
 /** Serves a guest. */
@@ -60,11 +54,10 @@ export class Adapter implements Blocks {
   readonly #natives: WeakMap<AnyLayer["get"], boolean> = new WeakMap();
   /** Where lists of the guest's own code may have blocks: up to there. */
   #reached: Ptr = 0;
-  readonly #larger: Map<Ptr, Larger> = new Map();
-  /** Bytes that the guest asks for now. */
-  #asked = 0;
-  /** What has been cut out of the block that is being freed. */
-  #instead: Ptr = 0;
+  /** Bytes that the guest asks for now, -1 while it asks for none. */
+  #asked = -1;
+  /** Aligned blocks that the guest has cut out of ones which layers have not given back yet, by those. */
+  readonly #cuts: Map<Ptr, Ptr> = new Map();
   /** The allocator that was asked for its slot last. */
   #recent: AnyAllocator | undefined;
   #recentSlot = 0;
@@ -102,7 +95,7 @@ export class Adapter implements Blocks {
     this.#controls = controls;
     this.#watched = watched;
     this.#missing = about.missing;
-    this.own = new OwnAllocator(originals, about, memory.buffer.byteLength, () => this.#steer());
+    this.own = new OwnAllocator(originals, about, memory, () => this.#steer());
     this.strays = new Strays(heap, this.own, () => this.ground);
     this.#slots = new Slots(name, ledger);
     adapterOf.set(heap, this);
@@ -157,20 +150,16 @@ export class Adapter implements Blocks {
   put(p: Ptr): void {
     const { ledger } = this, slot = ledger.slotOf(p);
     if (slot === 0) return this.#isCut(p) ? undefined : this.strays.free(p);
-    const a = this.#slots.ownerOf(slot), size = ledger.sizeOf(p), larger = this.#larger.get(p);
+    const a = this.#slots.ownerOf(slot), size = ledger.sizeOf(p), whole = ledger.wholeOf(p);
     ledger.delete(p);
-    if (larger !== undefined) this.#larger.delete(p);
     if (a === undefined) {
-      if (this.#slots.fateOf(slot) === "original") this.putOwn(larger?.p ?? p);
+      if (this.#slots.fateOf(slot) === "original") this.putOwn(whole?.p ?? p);
       return;
     }
     try {
-      a._put(a.state, larger?.p ?? p, larger?.size ?? size);
+      a._put(a.state, whole?.p ?? p, whole?.size ?? size);
     } catch (e) {
-      if (!a.closed) { // refused: it is still out
-        ledger.set(p, size, slot);
-        if (larger !== undefined) this.#larger.set(p, larger);
-      }
+      if (!a.closed) ledger.set(p, size, slot, whole); // refused: it is still out
       throw e;
     }
   }
@@ -183,7 +172,7 @@ export class Adapter implements Blocks {
   /** @inheritDoc */
   resize(p: Ptr, size: number): boolean {
     const slot = this.ledger.slotOf(p), a = this.#slots.ownerOf(slot);
-    if (a === undefined || a.layer.resize === undefined || this.#larger.has(p)) return false;
+    if (a === undefined || a.layer.resize === undefined || this.ledger.wholeOf(p) !== undefined) return false;
     if (!a.layer.resize(a.state, p, this.ledger.sizeOf(p), size)) return false;
     this.ledger.set(p, size, slot);
     return true;
@@ -209,13 +198,12 @@ export class Adapter implements Blocks {
     this.#asked = size;
     const bytes = beyond ? size + align : size;
     const p = bytes < ADDRESS_SPACE ? a._get(a.state, bytes, beyond ? 16 : align) : 0;
+    this.#asked = -1;
     if (p === 0) return 0;
     if (this.#watched && !this.#mixes && (beyond || p !== this.latest)) this.#assertMixes(a, p, bytes);
-    if (!beyond) return this.#enter(p, size, slot, p);
-    const q = Math.ceil(p / align) * align;
-    this.#enter(q, size, slot, p);
-    this.#larger.set(q, { p, size: bytes });
-    return q;
+    return beyond
+      ? this.#enter(Math.ceil(p / align) * align, size, slot, { p, size: bytes })
+      : this.#enter(p, size, slot);
   }
 
   /**
@@ -229,7 +217,7 @@ export class Adapter implements Blocks {
     pending.value = 0;
     this.latest = p;
     this.#current!.state.area.countIn(size);
-    return this.#enter(p, size, this.#native, p);
+    return this.#enter(p, size, this.#native);
   }
 
   // The guest's own allocator
@@ -241,8 +229,10 @@ export class Adapter implements Blocks {
 
   /** Takes back a block that it has served. */
   putOwn(p: Ptr): void {
-    if (this.#instead !== 0) this.own.free(this.#instead);
-    else this.own.put(p);
+    const cut = this.#cuts.get(p);
+    if (cut === undefined) return this.own.put(p);
+    this.#cuts.delete(p);
+    this.own.free(cut);
   }
 
   /** Memory from it for others to hand out: the ledger has room for all of that. */
@@ -265,19 +255,19 @@ export class Adapter implements Blocks {
       area.countOut(old);
     }
     this.latest = q;
-    return q === 0 ? 0 : this.#enter(q, size, slot, q);
+    return q === 0 ? 0 : this.#enter(q, size, slot);
   }
 
   /** Whether a block is one that the guest's own allocator has served, with nothing in between. */
   isOriginal(p: Ptr): boolean {
     const slot = this.ledger.slotOf(p), slots = this.#slots;
     return slots.isNative(slot) && slots.fateOf(slot) === "original" && slots.ownerOf(slot) !== undefined &&
-      !this.#larger.has(p);
+      this.ledger.wholeOf(p) === undefined;
   }
 
   /** A layer gives back to it what the guest has: that is gone. */
   released(p: Ptr): void {
-    if (this.ledger.slotOf(p) !== 0) this.ledger.set(p, this.ledger.sizeOf(p), this.#slots.gone);
+    if (this.ledger.slotOf(p) !== 0) this.ledger.assign(p, this.#slots.gone);
   }
 
   // Layers that the guest's own code knows
@@ -348,29 +338,30 @@ export class Adapter implements Blocks {
     this.#mixes = true;
   }
 
-  /** Enters a block at `p`, for which its stack has given what is at `from`. */
-  #enter(p: Ptr, size: number, slot: number, from: Ptr): Ptr {
+  /** Enters a block at `p`. `whole`: what its stack has given for it, if it lies in a larger one. */
+  #enter(p: Ptr, size: number, slot: number, whole?: Whole): Ptr {
     if (!this.ledger.covers(p)) this.cover();
-    this.ledger.set(p, size, slot);
-    if (this.#larger.size > 0) this.#larger.delete(p);
+    this.ledger.set(p, size, slot, whole);
     // What is not the guest's own, or no more at that address, it could not take back
-    if (this.#watched && from !== this.latest) this.#slots.doom(slot);
+    if (this.#watched && (whole?.p ?? p) !== this.latest) this.#slots.doom(slot);
     return p;
   }
 
   /** Frees an aligned block that the guest has cut out of one of its own allocator's, if it is one. */
   #isCut(p: Ptr): boolean {
     const { ledger } = this, whole = ledger.around(p), slot = whole === 0 ? 0 : ledger.slotOf(whole);
-    if (slot === 0 || this.#slots.fateOf(slot) !== "original" || this.#larger.has(whole)) return false;
+    if (slot === 0 || this.#slots.fateOf(slot) !== "original" || ledger.wholeOf(whole)) return false;
     const a = this.#slots.ownerOf(slot), size = ledger.sizeOf(whole);
     ledger.delete(whole);
     if (a === undefined) this.own.free(p);
     else {
-      this.#instead = p;
+      this.#cuts.set(whole, p);
       try {
         a._put(a.state, whole, size);
-      } finally {
-        this.#instead = 0;
+      } catch (e) {
+        this.#cuts.delete(whole);
+        if (!a.closed) ledger.set(whole, size, slot); // refused: it is still out
+        throw e;
       }
     }
     return true;

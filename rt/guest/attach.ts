@@ -16,6 +16,7 @@ import { Adapter } from "./adapter.ts";
 import { front } from "./front.ts";
 import { Guest } from "./guest.ts";
 import type { GuestOptions, Mode } from "./interpose.ts";
+import { heapBaseOf } from "../inspect/inspect.ts";
 import { original } from "./original.ts";
 import type { EntryName } from "../abi/spellings.ts";
 import { standIn } from "./stand_in.ts";
@@ -131,7 +132,7 @@ function heapOn(
   exports: WebAssembly.Exports,
   adapter: () => Adapter,
 ): Heap {
-  const { heapBase } = options, start = heapBase ?? heapBaseOf(module) ?? valueOf(exports.__heap_base);
+  const { heapBase } = options, start = heapBase ?? heapBaseOf(module).value ?? valueOf(exports.__heap_base);
   if (heapBase !== undefined && heapBase < module.dataEnd) {
     throw new RangeError(
       `Cannot attach to the guest ${name}: heapBase must be ${module.dataEnd} at least, where its data ends, got ${heapBase}`,
@@ -163,13 +164,6 @@ function heapOn(
       return p;
     },
   });
-}
-
-/** First address behind data and stack, as far as the module says it itself. */
-function heapBaseOf({ globals, globalNames, exports }: WasmModule): number | undefined {
-  const exported = exports.find(({ name, kind }) => name === "__heap_base" && kind === "global")?.index;
-  const index = exported ?? [...globalNames].find(([, name]) => name === "__heap_base")?.[0];
-  return index === undefined ? undefined : globals[index]?.value;
 }
 
 function valueOf(global: unknown): number | undefined {

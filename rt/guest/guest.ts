@@ -17,14 +17,14 @@ import type { Adapter } from "./adapter.ts";
 import { front } from "./front.ts";
 import { PREFIX } from "../wasm/rewrite.ts";
 
-/** A guest: an instance of a module whose allocator is served or watched. */
-export class Guest implements Disposable {
+/** A guest: an instance of a module whose allocator is served or watched. `E` is the type of what it exports. */
+export class Guest<E extends object = WebAssembly.Exports> implements Disposable {
   /** What it is called in reports. */
   readonly name: string;
   /** The instance. */
   readonly instance: WebAssembly.Instance;
   /** What it exports, without what was added. */
-  readonly exports: WebAssembly.Exports;
+  readonly exports: E;
   /** Its memory. */
   readonly memory: WebAssembly.Memory;
   /** The layer that its stack is over: its own allocator if it is watched, else one that serves it. */
@@ -51,7 +51,8 @@ export class Guest implements Disposable {
     this.ground = adapter.ground;
     this.#adapter = adapter;
     this.#alone = alone && adapter.heap !== defaultHeap;
-    this.exports = Object.fromEntries(Object.entries(instance.exports).filter(([name]) => !name.startsWith(PREFIX)));
+    const own = Object.entries(instance.exports).filter(([name]) => !name.startsWith(PREFIX));
+    this.exports = Object.fromEntries(own) as E;
   }
 
   /** The heap that its blocks lie in: what a region is over that is to serve it. */

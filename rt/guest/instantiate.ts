@@ -5,6 +5,7 @@
  */
 
 import { assertFunction } from "../../errors.ts";
+import { interposeBy } from "./by_glue.ts";
 import type { Guest } from "./guest.ts";
 import { checked, type GuestOptions, interpose, type Interposed } from "./interpose.ts";
 import { callerOf } from "../symbols/symbols.ts";
@@ -15,6 +16,8 @@ export type Source = BufferSource | Response | PromiseLike<BufferSource | Respon
 
 /**
  * Instantiates a WebAssembly module whose allocator is a Region stack, or is watched by one.
+ *
+ * `E` is the type of what it exports, for TypeScript to know its functions.
  *
  * Rejects with a `WasmError` if it is no module, or its allocator cannot be dealt with in that way; with a `TypeError` or
  * `RangeError` if the options are wrong, and with what instantiating it rejects with.
@@ -29,17 +32,19 @@ export type Source = BufferSource | Response | PromiseLike<BufferSource | Respon
  *   109, 101, 109, 111, 114, 121, 2, 0, 6, 109, 97, 108, 108, 111, 99, 0, 0, 4, 102, 114, 101, 101, 0, 1, 10, 10, 2, 5, 0,
  *   65, 128, 8, 11, 2, 0, 11,
  * );
- * const g = await guest(bytes, { allocator: "watch" });
- * const { malloc } = g.exports as { malloc(size: number): number };
- * malloc(100);
+ * const g = await guest<{ malloc(size: number): number }>(bytes, { allocator: "watch" });
+ * g.exports.malloc(100);
  * console.log(g.gauge().szalloc); // 100
  * ```
  */
-export async function guest(source: Source, options: GuestOptions = {}): Promise<Guest> {
+export async function guest<E extends object = WebAssembly.Exports>(
+  source: Source,
+  options: GuestOptions = {},
+): Promise<Guest<E>> {
   checked(options);
   const { bytes, name } = await load(source);
   const plan = interpose(bytes, { ...(name !== undefined && { name }), ...options });
-  return (await instantiate(plan, options.imports ?? {})).guest;
+  return (await instantiate(plan, options.imports ?? {})).guest as unknown as Guest<E>;
 }
 
 /** What Emscripten's `Module.instantiateWasm` takes. */
@@ -51,7 +56,7 @@ export interface Hook {
 }
 
 /**
- * For modules that Emscripten's JavaScript instantiates: `await init({ instantiateWasm: hook })`, and `await hook.guest`.
+ * For modules that Emscripten's JavaScript instantiates, which tells what functions of a minified build are called, too: `await init({ instantiateWasm: hook })`, and `await hook.guest`.
  *
  * A hook is for one instance. What `guest` throws, `hook.guest` is rejected with.
  */
@@ -63,10 +68,10 @@ export function instantiateWasm(source: Source, options: GuestOptions = {}): Hoo
     imports: WebAssembly.Imports,
     receive: (instance: WebAssembly.Instance, module: WebAssembly.Module) => void,
   ) => {
-    const caller = callerOf(), glue = options.glue ?? (caller === undefined ? [] : [caller]);
+    const caller = callerOf();
     resolve((async () => {
       const { bytes, name } = await load(source);
-      const plan = interpose(bytes, { ...(name !== undefined && { name }), ...options, glue });
+      const plan = interposeBy(caller, bytes, { ...(name !== undefined && { name }), ...options });
       const { guest, module, instance } = await instantiate(plan, imports);
       receive(instance, module);
       return guest;
@@ -78,7 +83,8 @@ export function instantiateWasm(source: Source, options: GuestOptions = {}): Hoo
 
 /**
  * Runs `f`, and makes a guest of every module with an allocator that is instantiated until the promise that `f` returns settles:
- * for packages whose JavaScript lets nobody else do that. Returns what `f` returned, and the guests. Modules without an
+ * for packages whose JavaScript lets nobody else do that, and of a minified build tells what functions are called, if that file can be
+ * read. Returns what `f` returned, and the guests. Modules without an
  * allocator are left as they are.
  *
  * Rejects as `f` does; with what `interpose` throws, if options are wrong; and with an `Error` if no guest was made, that
@@ -107,13 +113,12 @@ export async function intercept<T>(
   if (intercepting) throw new Error("Cannot intercept: another interception has not ended");
   const guests: Guest[] = [], refusals: string[] = [];
   const plans = new WeakMap<WebAssembly.Module, Interposed>();
-  const W = WebAssembly, before = { ...pick(W) }, glue = options.glue ?? [];
+  const W = WebAssembly, before = { ...pick(W) };
 
   /** The plan for a binary, or undefined if it is to be left alone. */
   const planFor = (source: unknown): Interposed | undefined => {
     try {
-      const caller = callerOf();
-      return interpose(bytesOf(source), { ...options, glue: caller === undefined ? glue : [...glue, caller] });
+      return interposeBy(callerOf(), bytesOf(source), options);
     } catch (e) {
       // Names are those of one module, which others do not have, or have for something else
       if (
@@ -229,7 +234,9 @@ async function load(source: Source): Promise<{ bytes: Uint8Array<ArrayBuffer>; n
   const given = await source;
   if (typeof Response === "undefined" || !(given instanceof Response)) return { bytes: bytesOf(given) };
   if (!given.ok) {
-    throw new TypeError(`Cannot make a guest: the answer of ${given.url} is ${given.status} ${given.statusText}`);
+    {
+      throw new TypeError(`Cannot make a guest: the request for its module was answered with ${given.status}`);
+    }
   }
   const name = /([^/]+?)(?:\.wasm)?(?:[?#].*)?$/.exec(given.url)?.[1];
   return { bytes: new Uint8Array(await given.arrayBuffer()), ...(name !== undefined && { name }) };

@@ -31,7 +31,7 @@ export interface GuestOptions {
   /**
    * `"imports"`: the module imports an allocator, which is served by the current region. `"watch"`: it has one of its own, which
    * goes on to serve it, below layers that look on. `"replace"`: it has one, in place of which it is served by the current
-   * region. Default: `"imports"` if it imports `malloc`, else `"watch"`.
+   * region. Default: `"imports"` if it imports an allocator and has no `malloc` itself, else `"watch"`.
    */
   allocator?: Mode | undefined;
   /** Where functions of the allocator are that have no such names: exports, names of the name section, or indices. */

@@ -2,7 +2,8 @@
  * The ledger of a guest: of each block, by its address alone, how many bytes were asked for and which allocator served it.
  *
  * It is a table in a WebAssembly memory of its own, so that code in the guest can look things up without leaving it: a word
- * for each granule of 8 or 16 bytes of the guest's memory. What does not fit into a word is kept in a map.
+ * for each granule of 8 or 16 bytes of the guest's memory. What does not fit into a word, and what that code must not look up, is
+ * kept in a map.
  *
  * ```text
  *   word:   31             8 7      0        0 where no block starts
@@ -35,6 +36,16 @@ export interface Entry {
   readonly size: number;
   /** Slot of the allocator that served it. */
   readonly slot: number;
+  /** What its allocator has served in fact, if that could not align it: it lies in there. */
+  readonly whole: Whole | undefined;
+}
+
+/** A block that another one lies in. */
+export interface Whole {
+  /** Where it begins. */
+  readonly p: Ptr;
+  /** Bytes that its allocator was asked for. */
+  readonly size: number;
 }
 
 const WASM_PAGE = 65536;
@@ -79,12 +90,17 @@ export class Ledger {
     return p >>> this.shift < this.covered && (p & ((1 << this.shift) - 1)) === 0;
   }
 
-  /** Enters a block. */
-  set(p: Ptr, size: number, slot: number): void {
-    const fits = this.covers(p) && size < LARGE;
-    if (!fits) this.#others.set(p, { size, slot });
+  /** Enters a block. One that lies in another, `whole`, is kept from code in the guest. */
+  set(p: Ptr, size: number, slot: number, whole?: Whole): void {
+    const fits = this.covers(p) && size < LARGE && whole === undefined;
+    if (!fits) this.#others.set(p, { size, slot, whole });
     else if (this.#inMap(p)) this.#others.delete(p);
     if (this.covers(p)) this.#words[p >>> this.shift] = fits ? (size << 8 | slot) >>> 0 : LARGE << 8 | IN_MAP;
+  }
+
+  /** Gives a block another slot. */
+  assign(p: Ptr, slot: number): void {
+    this.set(p, this.sizeOf(p), slot, this.wholeOf(p));
   }
 
   /** The slot of a block, 0 for what is none. */
@@ -99,6 +115,11 @@ export class Ledger {
     return word === 0 ? -1 : word >>> 8;
   }
 
+  /** What a block lies in, if that is not itself. */
+  wholeOf(p: Ptr): Whole | undefined {
+    return this.#inMap(p) ? this.#others.get(p)?.whole : undefined;
+  }
+
   /** Strikes a block out. */
   delete(p: Ptr): void {
     if (this.#inMap(p)) this.#others.delete(p);
@@ -107,7 +128,7 @@ export class Ledger {
 
   /** The block that begins before `p` and reaches beyond it, if one does: O(distance). */
   around(p: Ptr): Ptr {
-    for (const [q, { size }] of this.#others) if (q < p && p < q + size) return q;
+    for (const q of this.#others.keys()) if (q < p && this.#inMap(q) && p < q + this.sizeOf(q)) return q;
     for (let i = Math.min(p >>> this.shift, this.covered - 1), most = 0; i >= 0 && most < 65536; i--, most++) {
       if (this.#words[i] === 0) continue;
       const q = (i << this.shift) >>> 0;
@@ -133,9 +154,12 @@ export class Ledger {
   }
 
   #cover(): void {
-    const { buffer } = this.memory;
-    this.#words = new Uint32Array(buffer, TABLE);
+    const { end } = this;
+    this.#words = new Uint32Array(this.memory.buffer, TABLE);
     this.covered = this.#words.length;
-    for (const p of this.#others.keys()) if (this.covers(p)) this.#words[p >>> this.shift] = LARGE << 8 | IN_MAP;
+    // Below, code in the guest may have written over what is in the map, of a block that is gone with its region
+    for (const p of this.#others.keys()) {
+      if (p >= end && this.covers(p)) this.#words[p >>> this.shift] = LARGE << 8 | IN_MAP;
+    }
   }
 }

@@ -1,10 +1,11 @@
 /**
  * `original`: serves from the allocator that a guest has brought along, which so becomes the bottom of a stack.
  *
- * Guarantees: pointers are the guest's own, and the guest's allocator sees the requests that it would see alone. It counts, so
- * that `stats` over it adds nothing. Costs: while nothing but `check` and `stats` is above it, the guest's own code does all of it.
- * Blocks are aligned as that allocator aligns them: to 8 bytes at least where it is the usual one. Those that are out when it is closed
- * stay out, and go back to the guest's allocator when the guest frees them.
+ * Guarantees: pointers are the guest's own, and the guest's allocator sees the requests that it would see alone; besides, where
+ * nothing but `posix_memalign` aligns, one of 4 bytes for each that is aligned. It counts, so that `stats` over it adds nothing.
+ * Costs: while nothing but `check` and `stats` is above it, the guest's own code does all of it. Blocks are aligned as that
+ * allocator aligns them: to 8 bytes at least where it is the usual one. Those that are out when it is closed stay out, and go
+ * back to the guest's allocator when the guest frees them.
  *
  * @module
  */
@@ -27,7 +28,7 @@ const over = layer(
     if (functions.malloc === undefined || functions.free === undefined) {
       throw new TypeError("Cannot compose original: the guest has no allocator of its own");
     }
-    const aligned = ["memalign", "aligned_alloc"].find((name) => functions[name] !== undefined);
+    const { aligns } = adapter.own;
     return {
       heap,
       counts: true,
@@ -35,8 +36,8 @@ const over = layer(
       deinit: (s) => adapter.close(s),
       get: (s, size, align = 16) => {
         const more = (align as number) > 16;
-        if (more && aligned === undefined) return 0;
-        const p = more ? adapter.own.run(aligned!, align, size) : adapter.getOwn(size);
+        if (more && !aligns) return 0;
+        const p = more ? adapter.own.getAligned(align as number, size) : adapter.getOwn(size);
         if (p !== 0) s.area.countIn(size);
         adapter.latest = p;
         return p;
@@ -47,7 +48,7 @@ const over = layer(
         adapter.putOwn(p);
       },
       gauge: (s) => s.figures ?? s.area.gauge(),
-      ...(aligned && { maxAlign: 2 ** 30 }),
+      ...(aligns && { maxAlign: 2 ** 30 }),
     };
   },
   { adapterOn },

@@ -27,6 +27,7 @@ export interface About {
 export class OwnAllocator {
   /** Its functions. */
   readonly functions: Originals;
+  readonly #memory: WebAssembly.Memory;
   readonly #nested: ReadonlySet<string>;
   readonly #turned: () => void;
   #inside = false;
@@ -38,14 +39,15 @@ export class OwnAllocator {
   readonly #shifted: Map<Ptr, Ptr> = new Map();
 
   /**
-   * An allocator of a guest whose memory has so many bytes now.
+   * An allocator of a guest, in its memory.
    *
    * @param turned Is called when it begins to be at work, and when it ends
    */
-  constructor(functions: Originals, { nested, dataEnd }: About, bytes: number, turned: () => void) {
+  constructor(functions: Originals, { nested, dataEnd }: About, memory: WebAssembly.Memory, turned: () => void) {
     this.functions = functions;
+    this.#memory = memory;
     this.#nested = nested;
-    this.#older = [dataEnd, bytes];
+    this.#older = [dataEnd, memory.buffer.byteLength];
     this.#turned = turned;
   }
 
@@ -78,7 +80,25 @@ export class OwnAllocator {
     return from + 8;
   }
 
-  /** Takes back a block that {@linkcode OwnAllocator.get} has given. */
+  /** Whether it can align blocks to more than it always does. */
+  get aligns(): boolean {
+    const { memalign, aligned_alloc, posix_memalign } = this.functions;
+    return (memalign ?? aligned_alloc ?? posix_memalign) !== undefined;
+  }
+
+  /** A block of `size` bytes, aligned to `align`, a power of two from 32 on, or 0. For one that {@linkcode OwnAllocator.aligns}. */
+  getAligned(align: number, size: number): Ptr {
+    const name = ["memalign", "aligned_alloc"].find((name) => this.functions[name] !== undefined);
+    if (name !== undefined) return this.run(name, align, size);
+    const place = this.#call("malloc", 4); // where the address is written to
+    if (place === 0) return 0;
+    const failed = this.run("posix_memalign", place, align, size) !== 0;
+    const p = failed ? 0 : new DataView(this.#memory.buffer).getUint32(place, true);
+    this.free(place);
+    return p;
+  }
+
+  /** Takes back a block that {@linkcode OwnAllocator.get} or {@linkcode OwnAllocator.getAligned} has given. */
   put(p: Ptr): void {
     const from = this.#shifted.get(p) ?? p;
     if (from !== p) this.#shifted.delete(p);

@@ -133,8 +133,8 @@ export class Slots {
   /** Frees the slots of what is closed. */
   #forget(): void {
     const heirs = this.#all.map((known, slot) => known === undefined || !isClosed(known) ? slot : this.#heir(slot));
-    this.#ledger.forEach((p, size, slot) => {
-      if (heirs[slot] !== slot) this.#ledger.set(p, size, heirs[slot] ?? FORGOTTEN.gone);
+    this.#ledger.forEach((p, _, slot) => {
+      if (heirs[slot] !== slot) this.#ledger.assign(p, heirs[slot] ?? FORGOTTEN.gone);
     });
     for (let slot = 1; slot < FORGOTTEN.original; slot++) if (heirs[slot] !== slot) delete this.#all[slot];
   }

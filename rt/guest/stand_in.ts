@@ -11,9 +11,9 @@ import { TABLE } from "./ledger.ts";
 import { type EntryName, SIGNATURES } from "../abi/spellings.ts";
 import { type Entry, Switchboard } from "./switchboard.ts";
 import { type Body, GLOBALS, graftable, replacing } from "./switches.ts";
-import { typeCode } from "../wasm/assemble.ts";
+import { writeType } from "../wasm/assemble.ts";
 import { Writer } from "../wasm/bytes.ts";
-import { type FuncType, parseModule, SECTION } from "../wasm/module.ts";
+import { HEADER, parseModule, SECTION } from "../wasm/module.ts";
 import { rewrite } from "../wasm/rewrite.ts";
 
 /** The functions that it has: those that can be served without leaving WebAssembly, mostly. */
@@ -66,17 +66,13 @@ function without(memory: boolean): Uint8Array {
   const types = new Writer().u32(ENTRIES.length), functions = new Writer().u32(ENTRIES.length);
   const code = new Writer().u32(ENTRIES.length);
   ENTRIES.forEach(({ type }, i) => {
-    signature(types, type);
+    writeType(types, type);
     functions.u32(i);
     code.sized(new Writer().byte(0x00, 0x00, 0x0b)); // unreachable
   });
-  const w = new Writer().byte(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0).section(SECTION.type, types);
+  const w = new Writer().piece(HEADER).section(SECTION.type, types);
   if (memory) {
     w.section(SECTION.import, new Writer().u32(1).name("region").name("memory").byte(0x02, 0x00).u32(0));
   }
   return w.section(SECTION.function, functions).section(SECTION.code, code).bytes();
-}
-
-function signature(w: Writer, { params, results }: FuncType): void {
-  w.byte(0x60).u32(params.length).byte(...params.map(typeCode)).u32(results.length).byte(...results.map(typeCode));
 }

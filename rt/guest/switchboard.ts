@@ -11,9 +11,9 @@ import { Ledger, TABLE } from "./ledger.ts";
 import type { Originals } from "./own_allocator.ts";
 import type { EntryName } from "../abi/spellings.ts";
 import { type Controls, GLOBALS } from "./switches.ts";
-import { typeCode } from "../wasm/assemble.ts";
+import { writeType } from "../wasm/assemble.ts";
 import { Writer } from "../wasm/bytes.ts";
-import { type FuncType, SECTION } from "../wasm/module.ts";
+import { type FuncType, HEADER, SECTION } from "../wasm/module.ts";
 import { PREFIX } from "../wasm/rewrite.ts";
 
 /** A function that has a switch in front. */
@@ -115,13 +115,12 @@ const { Module, Instance } = WebAssembly;
 function thunks(list: readonly (Entry & { f: unknown })[]): Record<string, CallableFunction> {
   const types = new Writer().u32(list.length), imports = new Writer().u32(list.length);
   const exports = new Writer().u32(list.length);
-  list.forEach(({ name, type: { params, results } }, i) => {
-    types.byte(0x60).u32(params.length).byte(...params.map(typeCode))
-      .u32(results.length).byte(...results.map(typeCode));
+  list.forEach(({ name, type }, i) => {
+    writeType(types, type);
     imports.name("region").name(name).byte(0x00).u32(i);
     exports.name(name).byte(0x00).u32(i);
   });
-  const module = new Writer().byte(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)
+  const module = new Writer().piece(HEADER)
     .section(SECTION.type, types).section(SECTION.import, imports).section(SECTION.export, exports)
     .section(SECTION.custom, new Writer().name("name").byte(0).sized(new Writer().name("region:adapter")));
   const functions = Object.fromEntries(list.map(({ name, f }) => [name, f as WebAssembly.ImportValue]));

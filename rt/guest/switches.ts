@@ -23,6 +23,9 @@ export const AREA = 2048;
 /** Bytes up to which there are lists, and how many classes of 16 bytes that makes, with that of no bytes. */
 export const SMALL = 1024, CLASSES: number = SMALL / 16 + 1;
 
+const WORDS = ["area", "slot", "limit", "cover", "pending", "live", "watermark"] as const;
+const COUNTS = ["nalloc", "nfree", "szfree"] as const;
+
 /**
  * Globals of a guest that has such code:
  * - `area`, `slot`: of the state that serves now;
@@ -31,21 +34,12 @@ export const SMALL = 1024, CLASSES: number = SMALL / 16 + 1;
  * - `live`, `watermark`: bytes that are out, and were at most; `nalloc`, `nfree`, `szfree`: what has been counted here.
  */
 export const GLOBALS: readonly { name: keyof Controls; type: "i32" | "i64"; value: number }[] = [
-  ...(["area", "slot", "limit", "cover", "pending", "live", "watermark"] as const).map((name) => ({
-    name,
-    type: "i32" as const,
-    value: 0,
-  })),
-  ...(["nalloc", "nfree", "szfree"] as const).map((name) => ({ name, type: "i64" as const, value: 0 })),
+  ...WORDS.map((name) => ({ name, type: "i32" as const, value: 0 })),
+  ...COUNTS.map((name) => ({ name, type: "i64" as const, value: 0 })),
 ];
 
 /** These globals, as a guest exports them. */
-export type Controls = Readonly<
-  Record<
-    "area" | "slot" | "limit" | "cover" | "pending" | "live" | "watermark" | "nalloc" | "nfree" | "szfree",
-    WebAssembly.Global
-  >
->;
+export type Controls = Readonly<Record<typeof WORDS[number] | typeof COUNTS[number], WebAssembly.Global>>;
 
 let several: boolean | undefined;
 let grafting = true;

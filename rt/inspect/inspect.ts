@@ -124,7 +124,7 @@ export function inspect(source: BufferSource, options: { names?: Names } = {}): 
     guesses,
     problems: [...entries.problems, ...oddMemories(module)],
     names,
-    ...verdicts(entries, hidden, memory, heapBase),
+    ...verdicts(module, entries, hidden, memory, heapBase),
   };
 }
 
@@ -155,7 +155,7 @@ function oddMemories(module: WasmModule): string[] {
 
 const HEAP_BASES = ["__heap_base", "~lib/memory/__heap_base"];
 
-function heapBaseOf(module: WasmModule): HeapBase {
+export function heapBaseOf(module: WasmModule): HeapBase {
   const { globals, globalNames, dataEnd } = module;
   const pointer = module.imports.some((i) => i.name === "__stack_pointer") ? undefined : stackPointer(module);
   const least = Math.max(dataEnd, pointer ?? 0);

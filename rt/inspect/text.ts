@@ -94,7 +94,7 @@ function hints({ hidden, names }: Inspection): string[] {
     return [`${what} an allocator's code built in, and cannot be named: it can only be watched`];
   }
   const more = Object.fromEntries(looks.map(({ looks, index }) => [looks!, index]));
-  return ["if the hidden functions are what they seem, say so, and look again:", written({ ...names, ...more })];
+  return ["if the hidden functions are what they seem, say so, and look again:", ...bothWays({ ...names, ...more })];
 }
 
 /** What to write, and what would help. */
@@ -109,7 +109,8 @@ function next(i: Inspection): string[] {
   if (way === "watch" && i.hidden.length > 0) lines.push(...hints(i));
   const guessed = Object.keys(i.guesses).length > 0;
   if (guessed) {
-    lines.push("these may be malloc and free; if so, say it, and look again:", written({ ...i.names, ...i.guesses }));
+    const names = bothWays({ ...i.names, ...i.guesses });
+    lines.push("these may be malloc and free; if so, say it, and look again:", ...names);
   }
   if (way === undefined && i.memory !== undefined && !i.memory.wide) lines.push(WHERE);
   if (way === undefined && i.others.some((o) => o.language === "AssemblyScript")) {
@@ -123,12 +124,16 @@ function next(i: Inspection): string[] {
 
 function call(i: Inspection, way: string): string {
   const names = Object.keys(i.names).length === 0 || way === "imports" ? "" : `, ${written(i.names).trim()}`;
-  const base = way === "imports" && i.imports.why.includes("heapBase") ? ", heapBase: ..." : "";
-  return `  await guest(bytes, { allocator: "${way}"${names}${base} })`;
+  return `  await guest(bytes, { allocator: "${way}"${names} })`;
 }
 
 function written(names: Inspection["names"]): string {
   return `  names: { ${Object.entries(names).map(([name, at]) => `${name}: ${JSON.stringify(at)}`).join(", ")} }`;
+}
+
+/** Names as an option of the library, and of the command line. */
+function bothWays(names: Inspection["names"]): string[] {
+  return [written(names), `  --names=${Object.entries(names).map(([name, at]) => `${name}=${at}`).join(",")}`];
 }
 
 /** Lines with a heading before the first. Nothing for nothing. What would do something to a terminal is replaced. */

@@ -8,6 +8,8 @@ import { show } from "../../errors.ts";
 import type { Entries, EntryName } from "./entries.ts";
 import type { Hidden, HiddenEntries } from "./hidden.ts";
 import type { HeapBase, MemoryInfo } from "./inspect.ts";
+import type { WasmModule } from "../wasm/module.ts";
+import { PREFIX } from "../wasm/rewrite.ts";
 
 /** Whether something can be done. */
 export interface Verdict {
@@ -26,17 +28,21 @@ export interface Verdicts {
 
 /** Judges by what was found. */
 export function verdicts(
+  { exports }: WasmModule,
   entries: Entries,
   hidden: HiddenEntries,
   memory: MemoryInfo | undefined,
   heapBase: HeapBase,
 ): Verdicts {
-  if (memory === undefined) {
-    const no = { can: false, why: "it has no memory" };
-    return { imports: no, watch: no, replace: no };
-  }
-  if (memory.wide) {
-    const no = { can: false, why: "its memory has addresses of 64 bits, which is not supported" };
+  const why = exports.some(({ name }) => name.startsWith(PREFIX))
+    ? "it has been rewritten already: the file that it was made of can be"
+    : memory === undefined
+    ? "it has no memory"
+    : memory.wide
+    ? "its memory has addresses of 64 bits, which is not supported"
+    : undefined;
+  if (memory === undefined || why !== undefined) {
+    const no = { can: false, why: why! };
     return { imports: no, watch: no, replace: no };
   }
   return {
@@ -51,7 +57,7 @@ function imports({ imported, others }: Entries, memory: MemoryInfo, heapBase: He
   if (names.length === 0) return { can: false, why: "it imports no functions of an allocator" };
   const why = `it imports ${list(names)}`;
   if (memory.from === "imported" || heapBase.value !== undefined) return { can: true, why };
-  return { can: true, why: `${why}; heapBase has to be given, as it does not say where its heap begins` };
+  return { can: true, why: `${why}; what its memory has at first is left alone, unless heapBase says what is free` };
 }
 
 function watch({ found }: Entries, { hidden }: HiddenEntries): Verdict {

@@ -60,7 +60,9 @@ function parse(given: string | object): object {
     try {
       map = JSON.parse(given.replace(/^\)\]\}'.*\n/, "")); // a line against being run as a script
     } catch (e) {
-      throw new TypeError(`Cannot read symbols: the source map is no JSON: ${(e as Error).message}`);
+      throw new TypeError(
+        `Cannot read symbols: the source map is no JSON: ${(e as Error).message.replace(/\s+/g, " ")}`,
+      );
     }
   }
   const { version, mappings, sources } = (map ?? {}) as { version?: unknown; mappings?: unknown; sources?: unknown };

@@ -10,6 +10,7 @@
 import { Writer } from "./bytes.ts";
 import { BULK, INDEXED, MEMORY, PLAIN, TYPES } from "./opcodes.ts";
 import { type Expression, integer, parse, wordOf } from "./text.ts";
+import type { FuncType } from "./types.ts";
 
 /** What the names in a text stand for: indices in the module that it is for. */
 export interface Scope {
@@ -28,6 +29,12 @@ export interface Scope {
 /** What a value type is in a binary. */
 export function typeCode(type: string): number {
   return named("type", TYPES, type);
+}
+
+/** Adds a type of function, as it stands in the section of types. Throws a `SyntaxError` for one with other than numbers. */
+export function writeType(w: Writer, { params, results }: FuncType): void {
+  w.byte(0x60);
+  for (const types of [params, results]) w.u32(types.length).byte(...types.map(typeCode));
 }
 
 /**

@@ -10,12 +10,12 @@ export { Writer } from "./writer.ts";
 
 /** What is thrown for bytes that are no WebAssembly module, or none that can be dealt with. */
 export class WasmError extends Error {
-  /** Where in the file it is, in bytes from its start. */
+  /** Where in the file it is, in bytes from its start; 0 if that is not at one place. */
   readonly offset: number;
 
-  /** Something wrong at `offset`. */
+  /** Something wrong at `offset`, which the message says unless it is 0. */
   constructor(message: string, offset: number) {
-    super(`${message} (at byte 0x${offset.toString(16)})`);
+    super(offset === 0 ? message : `${message} (at byte 0x${offset.toString(16)})`);
     this.name = "WasmError";
     this.offset = offset;
   }

@@ -14,7 +14,7 @@ import { readSections, SECTION } from "./sections.ts";
 import { type FuncType, type Limits, readLimits, readMutable, readTypes, readValueType } from "./types.ts";
 
 export type { Export, Global, Import, Kind, WasmModule } from "./model.ts";
-export { rankOf, SECTION, type Section } from "./sections.ts";
+export { HEADER, rankOf, SECTION, type Section } from "./sections.ts";
 export type { FuncType, Limits } from "./types.ts";
 
 /**

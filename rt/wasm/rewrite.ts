@@ -17,7 +17,7 @@
  */
 
 import { show } from "../../errors.ts";
-import { type Scope, typeCode } from "./assemble.ts";
+import { type Scope, typeCode, writeType } from "./assemble.ts";
 import { WasmError, Writer } from "./bytes.ts";
 import { type Export, type FuncType, type Kind, SECTION, type WasmModule } from "./module.ts";
 import { type List, type Rewritten, splice } from "./splice.ts";
@@ -77,9 +77,7 @@ export function rewrite(module: WasmModule, rewriting: Rewriting): Rewritten {
     return [index, body?.(scope) ?? trampoline(module, index, i, at.table)] as const;
   });
   const lists = {
-    [SECTION.type]: list(functions, (w, { type: { params, results } }) => {
-      w.byte(0x60).u32(params.length).byte(...params.map(typeCode)).u32(results.length).byte(...results.map(typeCode));
-    }),
+    [SECTION.type]: list(functions, (w, { type }) => writeType(w, type)),
     [SECTION.function]: list([...switches, ...functions], (w, f, i) => {
       w.u32("index" in f ? module.functions[f.index] : types.length + i - switches.length);
     }),

@@ -46,7 +46,10 @@ export interface Section {
   readonly end: number;
 }
 
-const MAGIC = [0x00, 0x61, 0x73, 0x6d], MOST = 100_000;
+/** What a module begins with: four bytes that are the same for all, and its version. */
+export const HEADER: Uint8Array = Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+
+const MOST = 100_000;
 
 /**
  * The sections of a binary, in its order. O(sections).
@@ -56,11 +59,12 @@ const MAGIC = [0x00, 0x61, 0x73, 0x6d], MOST = 100_000;
  */
 export function readSections(bytes: Uint8Array): Section[] {
   const file = new Reader(bytes, 8), sections: Section[] = [];
-  if (bytes.length < 8 || MAGIC.some((byte, i) => bytes[i] !== byte)) {
+  if (bytes.length === 0) file.fail("it is empty", 0);
+  if (bytes.length < 8 || HEADER.subarray(0, 4).some((byte, i) => bytes[i] !== byte)) {
     file.fail("it is no WebAssembly, which begins with 00 61 73 6d and its version", 0);
   }
   const version = bytes[4] | bytes[5] << 8, layer = bytes[6] | bytes[7] << 8;
-  if (layer === 1) file.fail("it is a component, and only core modules can be", 4);
+  if (layer === 1) file.fail("it is a component; give the module in it, as wasm-tools component unbundle does", 4);
   if (version !== 1 || layer !== 0) file.fail(`expected version 1, got ${version}`, 4);
   let last = -1;
   while (!file.done) {

@@ -1,5 +1,8 @@
 /**
- * Functions that do nothing but call another: `malloc` as clang makes it for `dlmalloc`.
+ * What calls of a function come to: what it calls directly, and, where it does nothing but call another, that one, as `malloc`
+ * does that clang makes for `dlmalloc`.
+ *
+ * Costs: O(bytes of the functions that are looked into).
  *
  * @module
  */
