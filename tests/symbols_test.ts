@@ -385,7 +385,7 @@ Deno.test("symbols: what stands between is behind the user's calls, packages as 
     "    at a (file:///app/lib/glue.js:1:1)",
     "    at b (file:///app/node_modules/sql.js/dist/sql-wasm.js:2:2)",
     "    at user (file:///app/main.ts:3:3)",
-    "    at c (file:///root/.cache/deno/npm/registry.npmjs.org/@scope/name/1.2.3/index.js:4:4)",
+    "    at c (file:///home/me/.cache/deno/npm/registry.example/@scope/name/1.2.3/index.js:4:4)",
     "    at d (file:///home/me/npm/app/main.ts:5:5)",
   ];
   const wasm = (offset: number) => `    at g (wasm://wasm/glue#0-0123abcd:wasm-function[0]:0x${offset.toString(16)})`;
