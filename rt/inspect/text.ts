@@ -68,7 +68,7 @@ function allocator({ entries, imported }: Inspection): string[] {
       e.name,
       `function ${e.index}`,
       `${e.how}${e.spelling === "" ? "" : ` "${e.spelling}"`}${
-        e.declared === e.index ? "" : `, which is function ${e.declared} and calls it`
+        e.declared === e.index ? "" : ` (function ${e.declared}, which calls it)`
       }`,
     ]),
     ...imported.map(({ name, from }) => [name, "imported", from]),
@@ -112,7 +112,8 @@ function next(i: Inspection): string[] {
     const names = bothWays({ ...i.names, ...i.guesses });
     lines.push("these may be malloc and free; if so, say it, and look again:", ...names);
   }
-  if (way === undefined && i.memory !== undefined && !i.memory.wide) lines.push(WHERE);
+  const known = ["malloc", "free"].every((name) => i.entries.some((e) => e.name === name));
+  if (way === undefined && i.memory !== undefined && !i.memory.wide && !known) lines.push(WHERE);
   if (way === undefined && i.others.some((o) => o.language === "AssemblyScript")) {
     lines.push("AssemblyScript: with asc --debug and without -O, __alloc and __free are functions of their own");
   }
