@@ -18,11 +18,9 @@ interface Words {
   free_table(table: number): void;
 }
 
-const wordsOf = (g: Guest) => g.exports as unknown as Words;
-
 /** The guest's table of the words in a text. */
-function tableOf(g: Guest, text: string): number {
-  const { malloc, free, count_words } = wordsOf(g), bytes = new TextEncoder().encode(`${text}\0`);
+function tableOf(g: Guest<Words>, text: string): number {
+  const { malloc, free, count_words } = g.exports, bytes = new TextEncoder().encode(`${text}\0`);
   const p = malloc(bytes.length);
   new Uint8Array(g.memory.buffer).set(bytes, p);
   const table = count_words(p);
@@ -44,18 +42,18 @@ function show(what: string, program: () => void): void {
 /** Runs the guest watched and served, and prints what is found in it. */
 export async function guests(text: string): Promise<void> {
   const bytes = await Deno.readFile(new URL("words.wasm", import.meta.url));
-  const watched = await guest(bytes, { allocator: "watch", name: "words" });
+  const watched = await guest<Words>(bytes, { allocator: "watch", name: "words" });
 
   show("its own malloc, watched", () => {
     tableOf(watched, text);
     console.log(`${watched}\n`);
   });
   show("what free_table forgets", () => {
-    const forgetful = () => wordsOf(watched).free_table(tableOf(watched, text));
+    const forgetful = () => watched.exports.free_table(tableOf(watched, text));
     enter(init(check(trace(stats(watched.bottom)))), forgetful);
   });
 
-  const served = await guest(bytes, { allocator: "replace", name: "words" });
+  const served = await guest<Words>(bytes, { allocator: "replace", name: "words" });
 
   show("a thousand tables, each in an arena that frees all of it in one go; the last of them", () => {
     for (let i = 1; i <= 1000; i++) {
@@ -68,8 +66,8 @@ export async function guests(text: string): Promise<void> {
   show("what drop_rare has freed, and free_table frees again", () => {
     enter(init(debug(general(served.heap))), () => {
       const table = tableOf(served, text);
-      wordsOf(served).drop_rare(table);
-      wordsOf(served).free_table(table);
+      served.exports.drop_rare(table);
+      served.exports.free_table(table);
     });
   });
 }
