@@ -80,6 +80,21 @@ export interface Interposed {
  *
  * Throws a `WasmError` if it is none, or its allocator cannot be dealt with in that way: the message says why, and what could be
  * done. A `TypeError` or `RangeError` if the options are wrong.
+ *
+ * @example
+ * ```ts
+ * import { interpose } from "./interpose.ts";
+ *
+ * // (module (memory (export "memory") 1) (func (export "malloc") ...) (func (export "free") ...))
+ * const bytes = Uint8Array.of(
+ *   0, 97, 115, 109, 1, 0, 0, 0, 1, 10, 2, 96, 1, 127, 1, 127, 96, 1, 127, 0, 3, 3, 2, 0, 1, 5, 3, 1, 0, 1, 7, 26, 3, 6,
+ *   109, 101, 109, 111, 114, 121, 2, 0, 6, 109, 97, 108, 108, 111, 99, 0, 0, 4, 102, 114, 101, 101, 0, 1, 10, 10, 2, 5, 0,
+ *   65, 128, 8, 11, 2, 0, 11,
+ * );
+ * const plan = interpose(bytes);
+ * const g = plan.attach(new WebAssembly.Instance(new WebAssembly.Module(plan.bytes)));
+ * console.log(g.gauge().nalloc); // 0
+ * ```
  */
 export function interpose(source: BufferSource, options: GuestOptions = {}): Interposed {
   const { names = {}, name = "guest", symbols, glue } = checked(options);
