@@ -573,12 +573,12 @@ Deno.test("guest: one in the memory of the default heap", () => {
   assertEquals(g.ground.closed, false);
 });
 
-/** A module without data or stack that imports malloc, free and a memory. */
-function allocating(): Uint8Array<ArrayBuffer> {
+/** A module without data or stack that imports malloc, free and a memory of such limits: at least a page, by default. */
+function allocating(limits: (number | number[])[] = [0, 1]): Uint8Array<ArrayBuffer> {
   const scope = { functions: { malloc: 0, free: 1 } };
   return binary(
     section("type", list(type([I32], [I32]), type([I32], []))),
-    section("import", list(["env", "malloc", 0, 0], ["env", "free", 0, 1], ["env", "memory", 2, 0, 1])),
+    section("import", list(["env", "malloc", 0, 0], ["env", "free", 0, 1], ["env", "memory", 2, ...limits])),
     section("function", list(0, 1)),
     section("export", list(["get", 0, 2], ["put", 0, 3])),
     section(
@@ -593,7 +593,7 @@ function allocating(): Uint8Array<ArrayBuffer> {
 
 Deno.test("guest: a memory that threads share", () => {
   const memory = new WebAssembly.Memory({ initial: 2, maximum: 200, shared: true });
-  const { g, x } = of(allocatingShared(), { imports: { env: { memory } }, heapBase: 1024 });
+  const { g, x } = of(allocating([3, 2, [0xc8, 1]]), { imports: { env: { memory } }, heapBase: 1024 });
   const p = x.get(100);
   new Heap({ memory }).refresh();
   memory.grow(20);
@@ -602,23 +602,6 @@ Deno.test("guest: a memory that threads share", () => {
   for (const q of [p, ...blocks]) x.put(q);
   assertEquals(out(g.gauge()), [0, 0]);
 });
-
-function allocatingShared(): Uint8Array<ArrayBuffer> {
-  const scope = { functions: { malloc: 0, free: 1 } };
-  return binary(
-    section("type", list(type([I32], [I32]), type([I32], []))),
-    section("import", list(["env", "malloc", 0, 0], ["env", "free", 0, 1], ["env", "memory", 2, 3, 2, [0xc8, 1]])),
-    section("function", list(0, 1)),
-    section("export", list(["get", 0, 2], ["put", 0, 3])),
-    section(
-      "code",
-      list(
-        body("(func (param $n i32) (result i32) (call $malloc (local.get $n)))", scope),
-        body("(func (param $p i32) (call $free (local.get $p)))", scope),
-      ),
-    ),
-  );
-}
 
 Deno.test("guest: no allocator of a test is made for guests that the test does not use", () => {
   const idle = make(WAYS[0]);

@@ -11,7 +11,7 @@ import type { Blocks } from "./blocks.ts";
 import { cFunctions, type COptions } from "./c_functions.ts";
 import { CXX_SIGNATURES, cxxFunctions } from "./cxx_functions.ts";
 import { RUST_SIGNATURES, rustFunctions, rustName } from "./rust_functions.ts";
-import { type Signature, SIGNATURES, wasmSignature } from "./spellings.ts";
+import { type Signature, SIGNATURES, wasmSignature, wasmType } from "./spellings.ts";
 import { WasmError } from "../wasm/bytes.ts";
 import { type FuncType, SECTION, type WasmModule } from "../wasm/module.ts";
 
@@ -58,8 +58,8 @@ function importsOf(
 }
 
 /** Throws unless a function that is imported takes and returns what it should. */
-function assertType(what: string, { params, results }: Signature, type: FuncType, module: WasmModule): void {
-  const expected = wasmSignature(Array(params).fill("i32"), Array(results).fill("i32"));
+function assertType(what: string, signature: Signature, type: FuncType, module: WasmModule): void {
+  const { params, results } = wasmType(signature), expected = wasmSignature(params, results);
   const got = wasmSignature(type.params, type.results);
   if (got === expected) return;
   const at = module.sections.find(({ id }) => id === SECTION.import)?.start ?? 0;

@@ -43,10 +43,15 @@ export const SIGNATURES: Readonly<Record<EntryName, Signature>> = {
 /** Every entry. */
 export const ENTRY_NAMES: readonly EntryName[] = Object.keys(SIGNATURES) as EntryName[];
 
+/** A signature as a type of function in a binary. */
+export function wasmType({ params, results }: Signature): FuncType {
+  return { params: Array(params).fill("i32"), results: Array(results).fill("i32") };
+}
+
 /** An entry in the words of C, as in "malloc(i32) -> i32". */
 export function signatureOf(name: EntryName): string {
-  const { params, results } = SIGNATURES[name];
-  return `${name}${wasmSignature(Array(params).fill("i32"), Array(results).fill("i32"))}`;
+  const { params, results } = wasmType(SIGNATURES[name]);
+  return `${name}${wasmSignature(params, results)}`;
 }
 
 /** Whether a function of this type can be that entry. */

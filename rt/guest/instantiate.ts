@@ -234,9 +234,7 @@ async function load(source: Source): Promise<{ bytes: Uint8Array<ArrayBuffer>; n
   const given = await source;
   if (typeof Response === "undefined" || !(given instanceof Response)) return { bytes: bytesOf(given) };
   if (!given.ok) {
-    {
-      throw new TypeError(`Cannot make a guest: the request for its module was answered with ${given.status}`);
-    }
+    throw new TypeError(`Cannot make a guest: the request for its module was answered with ${given.status}`);
   }
   const name = /([^/]+?)(?:\.wasm)?(?:[?#].*)?$/.exec(given.url)?.[1];
   return { bytes: new Uint8Array(await given.arrayBuffer()), ...(name !== undefined && { name }) };

@@ -11,10 +11,9 @@ import { attach, type Plan } from "./attach.ts";
 import { type Entries, type EntryName, findEntries, type Names } from "../inspect/entries.ts";
 import type { Guest } from "./guest.ts";
 import { findHidden } from "../inspect/hidden.ts";
-import { TABLE } from "./ledger.ts";
 import { Supply } from "./supply.ts";
 import { Switchboard } from "./switchboard.ts";
-import { type Body, GLOBALS, graftable, replacing, watching } from "./switches.ts";
+import { type Body, graftable, groundwork, replacing, watching } from "./switches.ts";
 import { moduleKey, registerModule, type Symbols, symbolsOf } from "../symbols/symbols.ts";
 import { bytesOf, WasmError } from "../wasm/bytes.ts";
 import { parseModule, type WasmModule } from "../wasm/module.ts";
@@ -113,8 +112,7 @@ export function interpose(source: BufferSource, options: GuestOptions = {}): Int
       // What its malloc and free call of its other functions would be counted, too
       body: grafted && (mode === "replace" || nested.size === 0) ? bodyOf(mode, name, i) : undefined,
     })),
-    globals: grafted ? GLOBALS : [],
-    memory: grafted ? TABLE / 65536 : undefined,
+    ...groundwork(grafted),
     exports: module.memories.length > 0 ? [{ name: "heap", kind: "memory", index: 0 }] : [],
     moduleName: key,
   });

@@ -7,10 +7,9 @@
  * @module
  */
 
-import { TABLE } from "./ledger.ts";
-import { type EntryName, SIGNATURES } from "../abi/spellings.ts";
+import { type EntryName, SIGNATURES, wasmType } from "../abi/spellings.ts";
 import { type Entry, Switchboard } from "./switchboard.ts";
-import { type Body, GLOBALS, graftable, replacing } from "./switches.ts";
+import { type Body, graftable, groundwork, replacing } from "./switches.ts";
 import { writeType } from "../wasm/assemble.ts";
 import { Writer } from "../wasm/bytes.ts";
 import { HEADER, parseModule, SECTION } from "../wasm/module.ts";
@@ -19,10 +18,7 @@ import { rewrite } from "../wasm/rewrite.ts";
 /** The functions that it has: those that can be served without leaving WebAssembly, mostly. */
 const NAMES: readonly EntryName[] = ["malloc", "free", "calloc", "realloc"];
 
-const ENTRIES: readonly Entry[] = NAMES.map((name) => {
-  const { params, results } = SIGNATURES[name];
-  return { name, type: { params: Array(params).fill("i32"), results: Array(results).fill("i32") } };
-});
+const ENTRIES: readonly Entry[] = NAMES.map((name) => ({ name, type: wasmType(SIGNATURES[name]) }));
 
 /** The allocator over a memory, one for each; undefined if there can be none: if the memory is shared between threads. */
 export function standIn(memory: WebAssembly.Memory): Switchboard | undefined {
@@ -53,8 +49,7 @@ function moduleOf(serving: boolean): WebAssembly.Module {
   const bodies = replacing as Readonly<Record<string, (element: number) => Body>>;
   const { bytes } = rewrite(empty, {
     switches: ENTRIES.map(({ name }, i) => ({ name, index: i, body: serving ? bodies[name](i) : undefined })),
-    globals: serving ? GLOBALS : [],
-    memory: serving ? TABLE / 65536 : undefined,
+    ...groundwork(serving),
     exports: serving ? [{ name: "heap", kind: "memory", index: 0 }] : [],
     moduleName: "region:allocator",
   });

@@ -15,6 +15,7 @@
 
 import { assemble, type Scope } from "../wasm/assemble.ts";
 import type { Writer } from "../wasm/bytes.ts";
+import type { Rewriting } from "../wasm/rewrite.ts";
 import { LARGE, TABLE } from "./ledger.ts";
 
 /** Bytes of an area. Slot `s` has the one at `s * AREA`. */
@@ -37,6 +38,11 @@ export const GLOBALS: readonly { name: keyof Controls; type: "i32" | "i64"; valu
   ...WORDS.map((name) => ({ name, type: "i32" as const, value: 0 })),
   ...COUNTS.map((name) => ({ name, type: "i64" as const, value: 0 })),
 ];
+
+/** What is added to a module for such code, if it gets any: these globals, and a memory. */
+export function groundwork(grafted: boolean): Pick<Rewriting, "globals" | "memory"> {
+  return grafted ? { globals: GLOBALS, memory: TABLE / 65536 } : {};
+}
 
 /** These globals, as a guest exports them. */
 export type Controls = Readonly<Record<typeof WORDS[number] | typeof COUNTS[number], WebAssembly.Global>>;
